@@ -1,0 +1,1 @@
+"""The mathematics, on plain numpy arrays: no TensorFlow, no widgets."""

@@ -1,0 +1,132 @@
+"""What the mathematics asks of a model, as a protocol: everything in `core` is built on these answers alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+Progress = Callable[[float, str], bool]
+"""``progress(fraction in [0, 1], text) -> bool``; False cancels with :class:`~segcam_widgets.errors.Cancelled`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """One layer that can be explained.
+
+    Attributes
+    ----------
+    name : str
+        Path in the model, "backbone/conv4_block6_relu"; the second call of a shared layer is "feat#2".
+    shape : tuple of int
+        (h, w, K) of its output for the probe's image.
+    kind : str
+        Class of the layer, "Conv2D".
+    activation : str or None
+        Name of the activation that ends the layer, None where it has none.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    kind: str
+    activation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pullback:
+    """The answer of :meth:`Probe.pullback`.
+
+    Attributes
+    ----------
+    gradients : ndarray, (h, w, K) or (B, h, w, K), float32
+        Gradient of sum(cotangent * logits) with respect to the layer's output.
+    bypass : mapping of str to float (or ndarray (B,))
+        For every tensor that goes round the layer, <gradient there, the tensor>: its share of the score to first order.
+    """
+
+    gradients: Float = field(repr=False)
+    bypass: Mapping[str, float | NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSweep:
+    """One layer's part of :meth:`Probe.sweep`: pooled weights (K,) and the two maps (h, w) with baseline zero."""
+
+    weights: Float = field(repr=False)
+    grad_cam: Float = field(repr=False)
+    hirescam: Float = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cotangent:
+    """A field over the logits, kept as an outer product where it is one.
+
+    `field[row, col, c] == mask[row, col] * contrast[c]` when `contrast` is (C,); a dense field is stored whole in
+    `dense`. A live query with a linear score then moves H*W + C numbers into the graph instead of H*W*C.
+
+    Attributes
+    ----------
+    mask : ndarray, (H, W), float32
+    contrast : ndarray, (C,), float32, or None
+    dense : ndarray, (H, W, C), float32, or None
+    """
+
+    mask: Float
+    contrast: Float | None = None
+    dense: Float | None = None
+
+    def to_array(self) -> Float:
+        """The field as one array, (H, W, C) float32."""
+        if self.dense is not None:
+            return self.dense
+        assert self.contrast is not None  # exactly one of the two is given
+        return self.mask[:, :, None] * self.contrast
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """One model bound to one image (the public contract is DESIGN's section 2).
+
+    (H, W) is the grid of the logits, C the number of classes as shown (a one-channel sigmoid shows two).
+    """
+
+    @property
+    def layers(self) -> tuple[LayerInfo, ...]: ...
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+    @property
+    def logits(self) -> Float: ...
+    @property
+    def probabilities(self) -> Float: ...
+    @property
+    def labels(self) -> NDArray[np.int64]: ...
+    @property
+    def truth(self) -> NDArray[np.int64] | None: ...
+    @property
+    def image(self) -> NDArray[np.uint8]: ...
+    @property
+    def x(self) -> Float: ...
+    @property
+    def multilabel(self) -> bool:
+        """True where every class has its own sigmoid, so that classes do not compete."""
+        ...
+
+    @property
+    def default_score(self) -> str: ...
+    def layer(self, name: str) -> LayerInfo:
+        """The layer of that name (or of that unique path ending). Raises UnknownLayerError, DisconnectedLayerError."""
+        ...
+
+    def refresh(self) -> bool:
+        """Drop what was computed if the model's weights have changed since. True if anything was dropped."""
+        ...
+
+    def activations(self, layer: str) -> Float: ...
+    def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback: ...
+    def pushforward(self, layer: str, tangent: Float, bypass: Mapping[str, Float] | None = None) -> Float: ...
+    def replay(self, layer: str, activations: Float) -> Float: ...
+    def sweep(
+        self, cotangent: Cotangent | Float, layers: Sequence[str] | None = None
+    ) -> Mapping[str, LayerSweep]: ...

@@ -1,0 +1,65 @@
+"""Every error this package raises for a user's mistake, in one family and one form of words."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SegCamError(ValueError):
+    """Base of all errors of this package: something about the input is wrong, and the message says what would do."""
+
+
+class UnknownLayerError(SegCamError):
+    """The named layer is not one of the model's target layers."""
+
+
+class EmptyRegionError(SegCamError):
+    """The region covers no pixel of this image, so there is no score to explain."""
+
+
+class DisconnectedLayerError(SegCamError):
+    """No path leads from the layer to the logits: nothing it does can change the score."""
+
+
+class UnsupportedModelError(SegCamError):
+    """The model cannot be taken apart: not a segmentation network, several inputs, no graph."""
+
+
+class NonFiniteError(SegCamError):
+    """NaN or infinity in the input, the logits, the activations or the gradients."""
+
+
+class Cancelled(SegCamError):  # noqa: N818 - the contract's public name; it reports a choice, not a fault
+    """The caller's progress function answered False."""
+
+
+def listing(names: Iterable[object], *, limit: int = 12) -> str:
+    """Join names for a message, cut where a long list would bury the sentence."""
+    items = [str(name) for name in names]
+    if len(items) <= limit:
+        return ", ".join(items)
+    return ", ".join(items[:limit]) + f", ... ({len(items)} in all)"
+
+
+def must_be_one_of(argument: str, allowed: Iterable[str], received: object) -> str:
+    """The standard sentence for a name that is not in a list, with the nearest names as a suggestion.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the argument as the user typed it.
+    allowed : iterable of str
+        What would have been accepted.
+    received : object
+        What came.
+
+    Returns
+    -------
+    str
+        "`layer` must be one of a, b, c. Received: 'x'. Did you mean 'a'?"
+    """
+    allowed = list(allowed)
+    message = f"`{argument}` must be one of {listing(allowed)}. Received: {received!r}."
+    close = difflib.get_close_matches(str(received), allowed, n=3, cutoff=0.6)
+    if close:
+        message += f" Did you mean {' or '.join(repr(name) for name in close)}?"
+    return message
