@@ -9,11 +9,22 @@ import importlib
 
 __version__ = "0.1.0"
 
-# Public name -> the module that defines it; None means that the name is that submodule itself.
-# ``__init__.pyi`` says the same to type checkers and editors, and a test keeps the two equal.
-_HOME: dict[str, str] = {}
+# Module -> the public names that it defines. ``__init__.pyi`` says the same to type checkers and editors;
+# a test keeps the two equal and loads every name.
+_PUBLIC: dict[str, tuple[str, ...]] = {
+    "errors": (
+        "Cancelled",
+        "DisconnectedLayerError",
+        "EmptyRegionError",
+        "NonFiniteError",
+        "SegCamError",
+        "UnknownLayerError",
+        "UnsupportedModelError",
+    ),
+}
+_HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604 -- the table above is the list
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604 - names, out of the table above
 
 
 def __getattr__(name: str) -> object:
