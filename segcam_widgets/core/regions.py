@@ -2,10 +2,9 @@
 
 import base64
 import zlib
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,64 +12,16 @@ from scipy import ndimage
 
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.raster import brush_mask, polygon_mask
+from segcam_widgets.core.region import BoolMask, Region, grid
 from segcam_widgets.errors import SegCamError, must_be_one_of
-
-BoolMask = NDArray[np.bool_]
-KINDS: dict[str, type["Region"]] = {}
-
-
-class Region(ABC):
-    """A set of pixels of the logits' grid. Immutable, hashable, compared by value; ``a | b``, ``a & b``, ``a - b``, ``~a``.
-
-    Coordinates are rows and columns of that grid, (H, W) of `probe.logits`.
-    """
-
-    kind: ClassVar[str]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        kind = cls.__dict__.get("kind")
-        if kind is not None:
-            if kind in KINDS and KINDS[kind].__qualname__ != cls.__qualname__:
-                raise SegCamError(f"The region kind {kind!r} is registered already.")
-            KINDS[kind] = cls
-
-    @abstractmethod
-    def rasterize(self, probe: Probe) -> BoolMask:
-        """The region's pixels on this probe's grid, (H, W) bool; all False where it lies outside the image."""
-
-    def describe(self, class_names: tuple[str, ...] = ()) -> str:
-        """A few words for a status line; names of classes are used where they are known."""
-        return self.kind.replace("_", " ")
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-able form that :func:`region_from_dict` reads back to an equal region."""
-        return {"kind": self.kind} | {
-            f.name: value.to_dict() if isinstance(value := getattr(self, f.name), Region) else value
-            for f in fields(self)  # type: ignore[arg-type]  # every concrete region is a dataclass
-        }
-
-    def __or__(self, other: "Region") -> "Region":
-        return Union(self, other) if isinstance(other, Region) else NotImplemented
-
-    def __and__(self, other: "Region") -> "Region":
-        return Intersection(self, other) if isinstance(other, Region) else NotImplemented
-
-    def __sub__(self, other: "Region") -> "Region":
-        return Difference(self, other) if isinstance(other, Region) else NotImplemented
-
-    def __invert__(self) -> "Region":
-        return Complement(self)
-
-
-def grid(probe: Probe) -> tuple[int, int]:
-    """(H, W) of the logits."""
-    height, width = probe.labels.shape
-    return int(height), int(width)
 
 
 def _number(value: object, argument: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating) or not np.isfinite(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | np.integer | np.floating)
+        or not np.isfinite(value)
+    ):
         raise SegCamError(f"`{argument}` must be a finite number. Received: {value!r}.")
     # whole numbers stay int, so that Rectangle(0, 0, 2, 2) prints as typed and equals itself after JSON
     return int(value) if float(value).is_integer() else float(value)
@@ -119,7 +70,7 @@ class Pixel(Region):
 
     row: int
     col: int
-    kind: ClassVar[str] = "pixel"
+    tag: ClassVar[str] = "pixel"
 
     def __post_init__(self) -> None:
         for name in ("row", "col"):
@@ -149,7 +100,7 @@ class Rectangle(Region):
     left: float
     bottom: float
     right: float
-    kind: ClassVar[str] = "rectangle"
+    tag: ClassVar[str] = "rectangle"
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -171,7 +122,7 @@ class Polygon(Region):
     """Closed polygon in pixel-corner coordinates; a pixel is in if its centre is, by the even-odd rule."""
 
     points: tuple[tuple[float, float], ...]
-    kind: ClassVar[str] = "polygon"
+    tag: ClassVar[str] = "polygon"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", _points(self.points, "points", 3))
@@ -186,7 +137,7 @@ class Brush(Region):
 
     points: tuple[tuple[float, float], ...]
     radius: float
-    kind: ClassVar[str] = "brush"
+    tag: ClassVar[str] = "brush"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", _points(self.points, "points", 1))
@@ -204,7 +155,7 @@ class Mask(Region):
 
     shape: tuple[int, int]
     bits: bytes
-    kind: ClassVar[str] = "mask"
+    tag: ClassVar[str] = "mask"
 
     def __init__(self, array: ArrayLike) -> None:
         values = np.asarray(array)
@@ -227,7 +178,16 @@ class Mask(Region):
 
     def to_dict(self) -> dict[str, Any]:
         packed = base64.b64encode(zlib.compress(self.bits)).decode()
-        return {"kind": self.kind, "shape": list(self.shape), "bits": packed}
+        return {"type": self.tag, "shape": list(self.shape), "bits": packed}
+
+    @classmethod
+    def from_fields(cls, given: Mapping[str, Any]) -> Self:
+        height, width = given["shape"]
+        try:
+            bits = np.frombuffer(zlib.decompress(base64.b64decode(given["bits"])), np.uint8)
+        except zlib.error as error:
+            raise ValueError("bits are damaged") from error
+        return cls(np.unpackbits(bits, count=height * width).astype(bool).reshape(height, width))
 
     def __repr__(self) -> str:
         return f"Mask({int(self.array.sum())} of {self.shape[0]} x {self.shape[1]} px)"
@@ -237,7 +197,7 @@ class Mask(Region):
 class Everything(Region):
     """The whole image."""
 
-    kind: ClassVar[str] = "everything"
+    tag: ClassVar[str] = "everything"
 
     def rasterize(self, probe: Probe) -> BoolMask:
         return np.ones(grid(probe), bool)
@@ -254,7 +214,7 @@ class PredictedClass(Region):
     """The pixels predicted as a class (index or name): arg max, or for several sigmoids probability above 0.5."""
 
     class_index: int | str
-    kind: ClassVar[str] = "predicted_class"
+    tag: ClassVar[str] = "predicted_class"
 
     def rasterize(self, probe: Probe) -> BoolMask:
         index = class_index(self.class_index, probe.class_names)
@@ -268,7 +228,9 @@ class PredictedClass(Region):
 
 def _truth(probe: Probe) -> NDArray[np.int64]:
     if probe.truth is None:
-        raise SegCamError("`region` needs the true labels: pass `truth` to open_probe. Received: a probe without truth.")
+        raise SegCamError(
+            "`region` needs the true labels: pass `truth` to open_probe. Received: a probe without truth."
+        )
     return probe.truth
 
 
@@ -277,7 +239,7 @@ class TruthClass(Region):
     """The pixels that are a class (index or name) in the truth."""
 
     class_index: int | str
-    kind: ClassVar[str] = "truth_class"
+    tag: ClassVar[str] = "truth_class"
 
     def rasterize(self, probe: Probe) -> BoolMask:
         return _truth(probe) == class_index(self.class_index, probe.class_names)
@@ -292,7 +254,7 @@ class Component(Region):
 
     row: int
     col: int
-    kind: ClassVar[str] = "component"
+    tag: ClassVar[str] = "component"
 
     __post_init__ = Pixel.__post_init__
 
@@ -313,26 +275,23 @@ class Errors(Region):
     """Where the prediction is wrong about a class. Pixels whose truth is no class (void, 255) are left out."""
 
     class_index: int | str
-    error: Literal["false_positive", "false_negative"] = "false_positive"
-    kind: ClassVar[str] = "errors"
+    kind: Literal["false_positive", "false_negative"] = "false_positive"
+    tag: ClassVar[str] = "errors"
 
-    def __init__(
-        self, class_index: int | str, kind: Literal["false_positive", "false_negative"] = "false_positive"
-    ) -> None:
-        # `kind` is the contract's word for the argument; the class attribute of that name is the region's own kind
-        if kind not in ("false_positive", "false_negative"):
-            raise SegCamError(must_be_one_of("kind", ("false_positive", "false_negative"), kind))
-        object.__setattr__(self, "class_index", class_index)
-        object.__setattr__(self, "error", kind)
+    def __post_init__(self) -> None:
+        if self.kind not in ("false_positive", "false_negative"):
+            raise SegCamError(must_be_one_of("kind", ("false_positive", "false_negative"), self.kind))
 
     def rasterize(self, probe: Probe) -> BoolMask:
         truth, index = _truth(probe), class_index(self.class_index, probe.class_names)
         predicted = PredictedClass(index).rasterize(probe)
         known = (truth >= 0) & (truth < len(probe.class_names))
-        return known & (predicted & (truth != index) if self.error == "false_positive" else ~predicted & (truth == index))
+        return known & (
+            predicted & (truth != index) if self.kind == "false_positive" else ~predicted & (truth == index)
+        )
 
     def describe(self, class_names: tuple[str, ...] = ()) -> str:
-        return f"{self.error.replace('_', ' ')}s of {_class_label(self.class_index, class_names)}"
+        return f"{self.kind.replace('_', ' ')}s of {_class_label(self.class_index, class_names)}"
 
 
 @dataclass(frozen=True)
@@ -341,7 +300,7 @@ class Border(Region):
 
     region: Region
     width: int
-    kind: ClassVar[str] = "border"
+    tag: ClassVar[str] = "border"
 
     def __post_init__(self) -> None:
         if isinstance(self.width, bool) or not isinstance(self.width, int | np.integer) or self.width < 1:
@@ -354,71 +313,3 @@ class Border(Region):
 
     def describe(self, class_names: tuple[str, ...] = ()) -> str:
         return f"border of {self.region.describe(class_names)}"
-
-
-# ------------------------------------------------------------------ set algebra
-
-
-@dataclass(frozen=True)
-class Union(Region):
-    left: Region
-    right: Region
-    kind: ClassVar[str] = "union"
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        return self.left.rasterize(probe) | self.right.rasterize(probe)
-
-
-@dataclass(frozen=True)
-class Intersection(Region):
-    left: Region
-    right: Region
-    kind: ClassVar[str] = "intersection"
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        return self.left.rasterize(probe) & self.right.rasterize(probe)
-
-
-@dataclass(frozen=True)
-class Difference(Region):
-    left: Region
-    right: Region
-    kind: ClassVar[str] = "difference"
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        return self.left.rasterize(probe) & ~self.right.rasterize(probe)
-
-
-@dataclass(frozen=True)
-class Complement(Region):
-    region: Region
-    kind: ClassVar[str] = "complement"
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        return ~self.region.rasterize(probe)
-
-
-def region_from_dict(data: Mapping[str, Any]) -> Region:
-    """Read what :meth:`Region.to_dict` wrote (after JSON too: lists become tuples).
-
-    Raises
-    ------
-    SegCamError
-        Where the form is not one that `to_dict` writes.
-    """
-    if not isinstance(data, Mapping) or data.get("kind") not in KINDS:
-        kind = data.get("kind") if isinstance(data, Mapping) else data
-        raise SegCamError(must_be_one_of("kind", KINDS, kind))
-    cls = KINDS[data["kind"]]
-    given = {k: v for k, v in data.items() if k != "kind"}
-    try:
-        if cls is Mask:
-            shape = tuple(given["shape"])
-            bits = np.frombuffer(zlib.decompress(base64.b64decode(given["bits"])), np.uint8)
-            return Mask(np.unpackbits(bits, count=shape[0] * shape[1]).astype(bool).reshape(shape))
-        if cls is Errors:
-            return Errors(given["class_index"], given["error"])
-        nested = {k: region_from_dict(v) if isinstance(v, Mapping) else v for k, v in given.items()}
-        return cls(**nested)
-    except (TypeError, KeyError, zlib.error) as error:
-        raise SegCamError(f"`region` of kind {data['kind']!r} has the wrong fields. Received: {sorted(given)}.") from error

@@ -1,0 +1,106 @@
+"""From a probe and a query to an explanation."""
+
+import numpy as np
+
+from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.grid import coverage
+from segcam_widgets.core.methods import METHODS, MapInput, weighted_map
+from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.query import STRONGEST, CamQuery, resolve
+from segcam_widgets.core.scores import SCORES, ScoreInput
+from segcam_widgets.errors import Cancelled, EmptyRegionError, NonFiniteError
+
+
+def report(progress: Progress | None, fraction: float, text: str) -> None:
+    """Tell the caller how far one is. Raises Cancelled where the answer is False."""
+    if progress is not None and progress(fraction, text) is False:
+        raise Cancelled(f"Cancelled at {fraction:.0%}: {text}.")
+
+
+def score_input(probe: Probe, query: CamQuery, mask: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> ScoreInput:
+    """What the score of a resolved query looks at."""
+    rival = None if query.rival == STRONGEST else query.rival
+    assert isinstance(query.class_index, int) and not isinstance(rival, str)  # resolved
+    return ScoreInput(probe.logits, mask, query.class_index, rival, probe.multilabel)
+
+
+def region_mask(probe: Probe, query: CamQuery) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+    """The pixels of a resolved query's region, (H, W) bool. Raises EmptyRegionError where there is none."""
+    assert query.region is not None
+    mask = query.region.rasterize(probe)
+    if not mask.any():
+        height, width = mask.shape
+        raise EmptyRegionError(
+            f"`region` must cover at least one pixel of the {height} x {width} output. "
+            f"Received: {query.region.describe(probe.class_names)}, which covers none."
+        )
+    return mask
+
+
+def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> Explanation:
+    """Answer a query.
+
+    Parameters
+    ----------
+    probe : Probe
+        From :func:`segcam_widgets.open_probe`.
+    query : CamQuery
+    progress : callable, optional
+        ``progress(fraction, text) -> bool``; False cancels.
+
+    Returns
+    -------
+    Explanation
+        With a signed map at the layer's resolution.
+
+    Raises
+    ------
+    EmptyRegionError
+        The region has no pixel here.
+    UnknownLayerError, DisconnectedLayerError
+        The layer.
+    NonFiniteError
+        NaN or infinity in logits, activations or gradients.
+    Cancelled
+        `progress` answered False.
+    SegCamError
+        Anything else wrong with the query.
+
+    References
+    ----------
+    Vinogradova, Dibrov & Myers, "Towards Interpretable Semantic Segmentation via Gradient-weighted Class Activation
+    Mapping", arXiv 2002.11434.
+    """
+    probe.refresh()
+    resolved = resolve(query, probe)
+    mask = region_mask(probe, resolved)
+    score = SCORES[str(resolved.score)]
+    given = score_input(probe, resolved, mask)
+    activations = probe.activations(resolved.layer)
+    report(progress, 0.1, f"{resolved.method} at {resolved.layer}")
+    # the sum is pulled back and divided here, in float32: 1/|M| underflows inside a float16 network
+    gradients = probe.pullback(resolved.layer, score.cotangent(given)).gradients / np.float32(mask.sum())
+    # one sum finds any NaN or infinity: a pass over the array, not a mask of it
+    for what, values in (("logits", probe.logits), ("activations", activations), ("gradients", gradients)):
+        if not np.isfinite(np.sum(values, dtype=np.float64)):
+            raise NonFiniteError(
+                f"The {what} of layer {resolved.layer!r} hold NaN or infinity: there is no map to draw."
+            )
+    size = (activations.shape[0], activations.shape[1])
+    baseline = BASELINES[resolved.baseline].compute(activations, coverage(mask, size))
+    result = METHODS[resolved.method].compute(MapInput(activations, gradients, baseline, resolved.options))
+    report(progress, 1.0, "done")
+    return Explanation(
+        query=resolved,
+        score=score.value(given),
+        mask=mask,
+        activations=activations,
+        gradients=gradients,
+        weights=result.weights,
+        baseline=baseline,
+        cam=weighted_map(result.weights, activations, baseline),
+        class_names=probe.class_names,
+        layer=probe.layer(resolved.layer),
+        notes=result.notes,
+    )

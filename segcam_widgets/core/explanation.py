@@ -1,0 +1,211 @@
+"""The answer: signed, un-normalised, immutable, and everything that follows from it by arithmetic."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcam_widgets.core.grid import coverage, resize_bilinear
+from segcam_widgets.core.probe import LayerInfo
+from segcam_widgets.core.query import CamQuery
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Float = NDArray[np.float32]
+BLANK_TOLERANCE = 1e-6
+"""A map whose largest value is this small beside its largest magnitude shows nothing after a ReLU: float32 noise is 1e-7."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What :func:`segcam_widgets.explain` answers. Arrays are read-only.
+
+    (h, w, K) is the target layer's output, (H, W) the grid of the logits.
+
+    Attributes
+    ----------
+    query : CamQuery
+        Resolved: no None left, class as index.
+    score : float
+        S, the mean of the score over the region, in logits (or probability, or nats).
+    mask : ndarray of bool, (H, W)
+        The region's pixels.
+    activations, gradients : ndarray, (h, w, K) float32
+        A and dS/dA.
+    weights : ndarray, (K,), (h, w, K) or (0,), float32
+        Pooled, per pixel, or none.
+    baseline : ndarray, (K,) float32
+        What activations are compared with.
+    cam : ndarray, (h, w) float32
+        SIGNED, un-normalised, at the layer's resolution; (weights * (activations - baseline)).sum(-1).
+    class_names : tuple of str
+    layer : LayerInfo
+    notes : tuple of str
+        What a reader of the map should know.
+    """
+
+    query: CamQuery
+    score: float
+    mask: NDArray[np.bool_] = field(repr=False)
+    activations: Float = field(repr=False)
+    gradients: Float = field(repr=False)
+    weights: Float = field(repr=False)
+    baseline: Float = field(repr=False)
+    cam: Float = field(repr=False)
+    class_names: tuple[str, ...] = field(repr=False)
+    layer: LayerInfo = field(repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("mask", "activations", "gradients", "weights", "baseline", "cam"):
+            view = np.asarray(getattr(self, name)).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
+    @property
+    def class_name(self) -> str:
+        return self.class_names[int(self.query.class_index)]
+
+    @cached_property
+    def coverage(self) -> NDArray[np.float64]:
+        """(h, w) in [0, 1]: the share of each cell of the layer that the region covers."""
+        size = (self.cam.shape[0], self.cam.shape[1])
+        return coverage(self.mask, size)
+
+    @cached_property
+    def contributions(self) -> NDArray[np.float64]:
+        """(K,) sum over the map of weights * (activations - baseline); they sum to ``cam.sum()``. (0,) without weights."""
+        return self._contributions(None)
+
+    @cached_property
+    def region_contributions(self) -> NDArray[np.float64]:
+        """(K,) the same inside the region, each cell counted by the share of it that the region covers."""
+        return self._contributions(self.coverage)
+
+    def _contributions(self, share: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        if not self.weights.size:
+            return np.zeros(0)
+        cells = np.ones(self.cam.shape) if share is None else share
+        if self.weights.ndim == 1:
+            summed = np.einsum("hw,hwk->k", cells, self.activations) - cells.sum() * self.baseline.astype(np.float64)
+            return self.weights.astype(np.float64) * summed
+        products = np.einsum("hw,hwk,hwk->k", cells, self.weights, self.activations)
+        return products - np.einsum("hw,hwk->k", cells, self.weights) * self.baseline.astype(np.float64)
+
+    @cached_property
+    def pooled_gradients(self) -> NDArray[np.float64]:
+        """(K,) mean of the gradient over the map: the weights of Seg-Grad-CAM, whatever the method."""
+        return self.gradients.mean((0, 1), dtype=np.float64)
+
+    @cached_property
+    def positive_share(self) -> float:
+        """sum(max(cam, 0)) / sum(|cam|), in [0, 1]; 0 for a zero map."""
+        total = float(np.abs(self.cam).sum(dtype=np.float64))
+        return float(np.maximum(self.cam, 0).sum(dtype=np.float64)) / total if total > 0 else 0.0
+
+    @cached_property
+    def is_empty(self) -> bool:
+        """True where a ReLU'd map would be blank: ``cam.max() <= 1e-6 * max|cam|``."""
+        return bool(self.cam.max() <= BLANK_TOLERANCE * np.abs(self.cam).max())
+
+    def upsampled(self, size: tuple[int, int] | None = None) -> Float:
+        """The signed map on the logits' grid, or at `size`: bilinear, half-pixel centres, edges clamped.
+
+        Parameters
+        ----------
+        size : (height, width), optional
+            Default (H, W).
+
+        Returns
+        -------
+        ndarray, (H, W) float32
+        """
+        height, width = self.mask.shape if size is None else size
+        return resize_bilinear(self.cam, (height, width))
+
+    @cached_property
+    def focus(self) -> float:
+        """Share of the positive mass of ``upsampled()`` that lies inside the region, in [0, 1]; 0 without positive mass."""
+        positive = np.maximum(self.upsampled(), 0).astype(np.float64)
+        total = positive.sum()
+        return float(positive[self.mask].sum() / total) if total > 0 else 0.0
+
+    @property
+    def region_share(self) -> float:
+        """|M| / (H W), in (0, 1]."""
+        return float(self.mask.mean())
+
+    @property
+    def gain(self) -> float:
+        """(focus - region_share) / (1 - region_share): 0 for an even map, 1 for one inside; nan where the region is all."""
+        share = self.region_share
+        return float("nan") if share == 1 else (self.focus - share) / (1 - share)
+
+    def isclose(self, other: "Explanation", rtol: float = 1e-4) -> bool:
+        """Whether another explanation answers the same query with the same numbers, to `rtol` of the largest."""
+        if self.query != other.query or self.cam.shape != other.cam.shape or not np.array_equal(self.mask, other.mask):
+            return False
+        pairs = ((self.cam, other.cam), (self.weights, other.weights), (self.gradients, other.gradients))
+        return all(
+            a.shape == b.shape and (not a.size or bool(np.abs(a - b).max() <= rtol * max(np.abs(a).max(), 1e-30)))
+            for a, b in pairs
+        )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row a channel (pandas): weight (mean over the map where it is per pixel), gradient, activation, contributions."""
+        from segcam_widgets.core.export import to_frame
+
+        return to_frame(self)
+
+    def to_xarray(self) -> "xr.Dataset":
+        """Everything as one xarray.Dataset with named dimensions, units and attributes."""
+        from segcam_widgets.core.export import to_xarray
+
+        return to_xarray(self)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write arrays (npz), the map (png) and manifest.json into a folder, whole or not at all.
+
+        Raises
+        ------
+        SegCamError
+            Where `folder` is a file, or holds something that is not a saved explanation.
+        """
+        from segcam_widgets.core.export import save
+
+        return save(self, Path(folder))
+
+    def summary(self) -> str:
+        """One line in words: method, class, layer, score, region, and what the map and the channels do."""
+        from segcam_widgets.core.wording import sentence
+
+        return sentence(self)
+
+    def _repr_html_(self) -> str:
+        from segcam_widgets.core.export import to_html
+
+        return to_html(self)
+
+    def _attributes(self) -> dict[str, Any]:
+        return {
+            "class_name": self.class_name, "score": self.score, "positive_share": self.positive_share,
+            "is_empty": self.is_empty, "focus": self.focus, "region_share": self.region_share, "gain": self.gain,
+        }  # fmt: skip
+
+
+def load_explanation(folder: str | Path) -> Explanation:
+    """Read a folder that :meth:`Explanation.save` wrote.
+
+    Raises
+    ------
+    SegCamError
+        Where the folder is none of these, is damaged, or was written by a newer version.
+    """
+    from segcam_widgets.core.export import load
+
+    return load(Path(folder))

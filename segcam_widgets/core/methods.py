@@ -1,0 +1,163 @@
+"""The maps. To add one: a function here, registered in METHODS; dropdowns, docs and contract tests read the registry.
+
+A method overrides only its weights: ``cam == (weights * (A - B)).sum(-1)`` for every method that has weights, with A the
+activations and B the baseline. Maps are signed and never normalised; ReLU is a display choice.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcam_widgets.core.registry import Registry
+from segcam_widgets.errors import SegCamError, listing, must_be_one_of
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a method: its default, its bounds or its choices, and a line of help."""
+
+    name: str
+    default: Any
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: Any) -> Any:
+        """The value, or SegCamError that names the option and what would do."""
+        if self.choices:
+            if value not in self.choices:
+                raise SegCamError(must_be_one_of(f"options['{self.name}']", self.choices, value))
+            return value
+        whole = isinstance(self.default, int)
+        kinds = int | np.integer if whole else int | float | np.integer | np.floating
+        below = self.minimum is not None and isinstance(value, kinds) and value < self.minimum
+        above = self.maximum is not None and isinstance(value, kinds) and value > self.maximum
+        if isinstance(value, bool) or not isinstance(value, kinds) or below or above or not np.isfinite(value):
+            bounds = [f"at least {self.minimum}"] if self.minimum is not None else []
+            bounds += [f"at most {self.maximum}"] if self.maximum is not None else []
+            kind = "a whole number" if whole else "a number"
+            raise SegCamError(
+                f"`options['{self.name}']` must be {' '.join([kind, ' and '.join(bounds)]).strip()}. Received: {value!r}."
+            )
+        return int(value) if whole else float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class MapInput:
+    """What a method looks at.
+
+    Attributes
+    ----------
+    activations, gradients : ndarray, (h, w, K) float32
+        A and G = dS/dA.
+    baseline : ndarray, (K,) float32
+        B.
+    options : mapping
+        Checked and complete.
+    """
+
+    activations: Float
+    gradients: Float
+    baseline: Float
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MapResult:
+    """Weights, (K,) pooled or (h, w, K) per pixel, and remarks a reader of the map should know."""
+
+    weights: Float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way to a map.
+
+    Attributes
+    ----------
+    name, title : str
+    formula : str
+        The weights, in the symbols of the docs.
+    source : str
+        Paper.
+    cost : str
+        In words: "one pullback".
+    compute : callable
+        MapInput -> MapResult.
+    options : mapping of str to Option
+    baselines : tuple of str
+        The baselines that mean something for it.
+    """
+
+    name: str
+    title: str
+    formula: str
+    source: str
+    cost: str
+    compute: Callable[[MapInput], MapResult] = field(repr=False)
+    options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
+    baselines: tuple[str, ...] = ("zero", "mean", "midpoint")
+
+    def check(self, options: Mapping[str, Any], baseline: str) -> dict[str, Any]:
+        """Options with defaults filled in. Raises SegCamError for unknown options, bad values, a refused baseline."""
+        for name in options:
+            if name not in self.options:
+                if not self.options:
+                    raise SegCamError(f"`options` must be empty: {self.name!r} has none. Received: {dict(options)!r}.")
+                raise SegCamError(must_be_one_of("options", self.options, name))
+        if baseline not in self.baselines:
+            raise SegCamError(
+                f"`baseline` must be one of {listing(self.baselines)} for method {self.name!r}. Received: {baseline!r}."
+            )
+        return {name: option.check(options.get(name, option.default)) for name, option in self.options.items()}
+
+
+METHODS: Registry[Method] = Registry("method")
+
+
+def weighted_map(weights: Float, activations: Float, baseline: Float) -> Float:
+    """(weights * (A - B)).sum(-1), (h, w) float32, without a copy of A: A.w - B.w."""
+    if weights.ndim == 1:
+        return activations @ weights - np.float32(baseline.astype(np.float64) @ weights)
+    cam = np.einsum("hwk,hwk->hw", weights, activations)
+    return cam - weights @ baseline if baseline.any() else cam
+
+
+def seg_grad_cam(given: MapInput) -> MapResult:
+    """Seg-Grad-CAM (Vinogradova et al., arXiv 2002.11434, equation 2): the gradient's mean over the layer's map, a channel.
+
+    alpha_k = mean_uv dS/dA_k. The paper's ReLU is left to the display, its sum over the region is a mean here.
+    """
+    return MapResult(given.gradients.mean((0, 1), dtype=np.float64).astype(np.float32))
+
+
+def hirescam(given: MapInput) -> MapResult:
+    """HiResCAM (Draelos & Carin, arXiv 2011.08891; for segmentation arXiv 2409.20287): the gradient itself, per pixel."""
+    return MapResult(given.gradients)
+
+
+def layercam(given: MapInput) -> MapResult:
+    """LayerCAM (Jiang et al., IEEE TIP 2021, equation 4): the positive part of the gradient, per pixel."""
+    return MapResult(np.maximum(given.gradients, 0))
+
+
+METHODS.add(
+    Method(
+        "seg-grad-cam",
+        "Seg-Grad-CAM",
+        "mean_uv G_k",
+        "Vinogradova et al. 2020, arXiv 2002.11434",
+        "one pullback",
+        seg_grad_cam,
+    )
+)
+METHODS.add(Method("hirescam", "HiResCAM", "G_k", "Draelos & Carin 2020, arXiv 2011.08891", "one pullback", hirescam))
+METHODS.add(Method("layercam", "LayerCAM", "max(G_k, 0)", "Jiang et al., IEEE TIP 2021", "one pullback", layercam))

@@ -1,0 +1,153 @@
+"""The question: an immutable value that says everything an explanation depends on besides the probe."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.probe import Probe
+from segcam_widgets.core.region import Region, region_from_dict
+from segcam_widgets.core.regions import PredictedClass, class_index
+from segcam_widgets.core.scores import SCORES
+from segcam_widgets.errors import SegCamError
+
+STRONGEST = "strongest"
+"""The resolved form of ``rival=None``: at each pixel the strongest of the other classes."""
+
+
+class Options(Mapping[str, Any]):
+    """A method's options, frozen so that a query can be hashed and compared."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._items = dict(sorted(given.items()))
+
+    def __getitem__(self, name: str) -> Any:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
+@dataclass(frozen=True)
+class CamQuery:
+    """What is asked of a probe.
+
+    Parameters
+    ----------
+    layer : str
+        Name of the target layer, one of ``probe.layers``.
+    class_index : int or str
+        The class, by index or by name.
+    region : Region, optional
+        Where; default ``PredictedClass(class_index)``.
+    score : str, optional
+        One of ``sc.SCORES``; default the probe's (softmax: centered_logit, sigmoid: logit).
+    method : str
+        One of ``sc.METHODS``.
+    baseline : {"zero", "mean", "midpoint"}
+        What a channel's activation is compared with.
+    rival : int or str, optional
+        Read by the score "margin" alone: the class to compare with; default the strongest at each pixel.
+    options : mapping
+        Options of the method, checked against ``sc.METHODS[method].options``.
+
+    Notes
+    -----
+    Nothing is checked before the query meets a probe: :func:`segcam_widgets.explain` resolves it there.
+    """
+
+    layer: str
+    class_index: int | str
+    region: Region | None = None
+    score: str | None = None
+    method: str = "seg-grad-cam"
+    baseline: str = "zero"
+    rival: int | str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.options, Mapping):
+            raise SegCamError(f"`options` must be a mapping of option names to values. Received: {self.options!r}.")
+        object.__setattr__(self, "options", Options(self.options))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-able form that :meth:`from_dict` reads back to an equal query."""
+        region = None if self.region is None else self.region.to_dict()
+        return {
+            "layer": self.layer, "class_index": self.class_index, "region": region, "score": self.score,
+            "method": self.method, "baseline": self.baseline, "rival": self.rival, "options": dict(self.options),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "CamQuery":
+        """Read what :meth:`to_dict` wrote. Raises SegCamError for anything else."""
+        try:
+            fields = dict(data)
+            region = fields.pop("region", None)
+            return cls(region=None if region is None else region_from_dict(region), **fields)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, SegCamError):
+                raise
+            raise SegCamError(f"`data` is not a saved query. Received: {data!r}.") from error
+
+
+def resolve(query: CamQuery, probe: Probe) -> CamQuery:
+    """Check a query against a probe and fill in its defaults.
+
+    Returns
+    -------
+    CamQuery
+        No None left; class as index, layer under its full name, options complete.
+
+    Raises
+    ------
+    UnknownLayerError, DisconnectedLayerError
+        The layer.
+    SegCamError
+        Class, score, method, baseline, rival, option or region.
+    """
+    if not isinstance(query, CamQuery):
+        raise SegCamError(f"`query` must be a CamQuery. Received: {query!r}.")
+    names = probe.class_names
+    index = class_index(query.class_index, names)
+    score = SCORES.find(probe.default_score if query.score is None else query.score)
+    score.check(len(names), probe.multilabel)
+    method = METHODS.find(query.method)
+    baseline = BASELINES.find(query.baseline)
+    options = method.check(query.options, baseline.name)
+    if query.region is not None and not isinstance(query.region, Region):
+        raise SegCamError(f"`region` must be a region such as sc.Rectangle(0, 0, 8, 8). Received: {query.region!r}.")
+    return replace(
+        query,
+        layer=probe.layer(query.layer).name,
+        class_index=index,
+        region=PredictedClass(index) if query.region is None else query.region,
+        score=score.name,
+        rival=_resolve_rival(query, score.name, index, names),
+        options=options,
+    )
+
+
+def _resolve_rival(query: CamQuery, score: str, index: int, names: tuple[str, ...]) -> int | str:
+    if query.rival is None or (query.rival == STRONGEST and STRONGEST not in names):
+        return STRONGEST
+    if score != "margin":
+        raise SegCamError(
+            f"`rival` is read by the score 'margin' alone. Received: rival={query.rival!r} with score {score!r}."
+        )
+    rival = class_index(query.rival, names, "rival")
+    if rival == index:
+        raise SegCamError(f"`rival` must be another class than `class_index`. Received: {names[index]!r} for both.")
+    return rival

@@ -1,0 +1,222 @@
+"""The five scores: what is asked of a region's pixels, and the field that pulls it back through the network.
+
+S = mean over the region M of s(y), with y the logits at a pixel. The paper (arXiv 2002.11434, section 3) sums over M;
+the mean differs by the factor 1/|M| only, and keeps values comparable between regions.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcam_widgets.core.probe import Cotangent
+from segcam_widgets.core.registry import Registry
+from segcam_widgets.errors import SegCamError
+
+Array64 = NDArray[np.float64]
+
+
+def log_softmax(logits: Array64) -> Array64:
+    """log softmax over the last axis, safe for logits of any size."""
+    shifted: Array64 = logits - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreInput:
+    """What a score looks at.
+
+    Attributes
+    ----------
+    logits : ndarray, (H, W, C)
+    mask : ndarray of bool, (H, W)
+        The region, fixed on the unmodified prediction.
+    class_index : int
+    rival : int or None
+        Read by the margin alone; None is the strongest rival at each pixel.
+    multilabel : bool
+        Every class has its own sigmoid.
+    """
+
+    logits: NDArray[np.floating]
+    mask: NDArray[np.bool_]
+    class_index: int
+    rival: int | None = None
+    multilabel: bool = False
+
+    @property
+    def inside(self) -> Array64:
+        """Logits of the region's pixels, (|M|, C) float64."""
+        return self.logits[self.mask].astype(np.float64)
+
+    def one_hot(self) -> NDArray[np.float32]:
+        unit = np.zeros(self.logits.shape[-1], np.float32)
+        unit[self.class_index] = 1
+        return unit
+
+    def scatter(self, values: NDArray[np.floating]) -> Cotangent:
+        """A dense field from (|M|, C) values inside the region."""
+        dense = np.zeros(self.logits.shape, np.float32)
+        dense[self.mask] = values
+        return Cotangent(self.mask.astype(np.float32), dense=dense)
+
+    def outer(self, contrast: NDArray[np.float32]) -> Cotangent:
+        return Cotangent(self.mask.astype(np.float32), contrast=contrast)
+
+
+class Score(ABC):
+    """One score. `linear`: its cotangent does not depend on the logits' values (except through the rival chosen)."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    formula: ClassVar[str]
+    linear: ClassVar[bool]
+    contrastive: ClassVar[bool] = False
+
+    def check(self, classes: int, multilabel: bool) -> None:
+        """Raise SegCamError with the reason where the score means nothing for this head."""
+        if self.contrastive and multilabel:
+            raise SegCamError(
+                f"`score` {self.name!r} compares classes, but this model gives each class a sigmoid of its own: classes do not "
+                "compete there. Use 'logit', 'log_probability' or 'probability'."
+            )
+        if self.contrastive and classes < 2:
+            raise SegCamError(
+                f"`score` {self.name!r} needs two classes or more. Received: a model with {classes}. Use 'logit'."
+            )
+
+    @abstractmethod
+    def values(self, given: ScoreInput) -> Array64:
+        """s(y) at the region's pixels, (|M|,) float64."""
+
+    @abstractmethod
+    def cotangent(self, given: ScoreInput) -> Cotangent:
+        """The gradient of the SUM of s over the region with respect to the logits. Divide what it pulls back by |M|.
+
+        The division comes after the pullback, in float32: 1/|M| would underflow inside a float16 network.
+        """
+
+    def value(self, given: ScoreInput) -> float:
+        """S, the mean over the region."""
+        return float(self.values(given).mean())
+
+
+class Logit(Score):
+    """The paper's own score. Its gradient's sign is not determined by what a softmax model predicts (arXiv 2307.03305)."""
+
+    name, title, formula, linear = "logit", "logit", "y_c", True
+
+    def values(self, given: ScoreInput) -> Array64:
+        return given.inside[:, given.class_index]
+
+    def cotangent(self, given: ScoreInput) -> Cotangent:
+        return given.outer(given.one_hot())
+
+
+class CenteredLogit(Score):
+    """The logit over the mean of all classes' logits: blind, as the softmax is, to a number added to all of them."""
+
+    name, title, formula, linear, contrastive = "centered_logit", "centered logit", "y_c - mean_j y_j", True, True
+
+    def values(self, given: ScoreInput) -> Array64:
+        inside = given.inside
+        return inside[:, given.class_index] - inside.mean(1)
+
+    def cotangent(self, given: ScoreInput) -> Cotangent:
+        unit = given.one_hot()
+        return given.outer(unit - np.float32(1 / unit.size))
+
+
+class Margin(Score):
+    """The logit over the rival's: above zero where the class wins."""
+
+    name, title, formula, linear, contrastive = "margin", "margin", "y_c - max_{j != c} y_j", True, True
+
+    def values(self, given: ScoreInput) -> Array64:
+        inside = given.inside
+        rival = self._rivals(given, inside)
+        return inside[:, given.class_index] - inside[np.arange(len(inside)), rival]
+
+    def cotangent(self, given: ScoreInput) -> Cotangent:
+        unit = given.one_hot()
+        if given.rival is not None:
+            unit[given.rival] -= 1
+            return given.outer(unit)
+        inside = given.inside
+        if unit.size == 2:  # there is one rival only: the same everywhere
+            unit[1 - given.class_index] -= 1
+            return given.outer(unit)
+        field = np.zeros(inside.shape, np.float32)
+        field[:, given.class_index] = 1
+        field[np.arange(len(inside)), self._rivals(given, inside)] = -1
+        return given.scatter(field)
+
+    @staticmethod
+    def _rivals(given: ScoreInput, inside: Array64) -> NDArray[np.intp]:
+        if given.rival is not None:
+            return np.full(len(inside), given.rival)
+        others = inside.copy()
+        others[:, given.class_index] = -np.inf
+        return others.argmax(1)
+
+
+class LogProbability(Score):
+    """log p_c. Cotangent e_c - p; for several sigmoids (1 - p_c) e_c."""
+
+    name, title, formula, linear = "log_probability", "log probability", "log p_c", False
+
+    def values(self, given: ScoreInput) -> Array64:
+        inside = given.inside
+        if given.multilabel:
+            return -np.logaddexp(0, -inside[:, given.class_index])
+        return log_softmax(inside)[:, given.class_index]
+
+    def cotangent(self, given: ScoreInput) -> Cotangent:
+        return given.scatter(probability_gap(given))
+
+
+class Probability(Score):
+    """p_c. Cotangent p_c (e_c - p); for several sigmoids p_c (1 - p_c) e_c. Vanishes where the model is sure."""
+
+    name, title, formula, linear = "probability", "probability", "p_c", False
+
+    def values(self, given: ScoreInput) -> Array64:
+        return np.exp(LogProbability().values(given))
+
+    def cotangent(self, given: ScoreInput) -> Cotangent:
+        return given.scatter(self.values(given)[:, None] * probability_gap(given))
+
+
+def probability_gap(given: ScoreInput) -> Array64:
+    """d log p_c / dy at the region's pixels, (|M|, C) float64: e_c - p, or (1 - p_c) e_c for several sigmoids.
+
+    1 - p_c is summed from the other classes: computed as a difference it would be 0 for every sure pixel.
+    """
+    inside, c = given.inside, given.class_index
+    if given.multilabel:
+        gap = np.zeros_like(inside)
+        gap[:, c] = np.exp(-np.logaddexp(0, inside[:, c]))
+        return gap
+    p = np.exp(log_softmax(inside))
+    gap = -p
+    gap[:, c] = np.delete(p, c, axis=1).sum(1)
+    return gap
+
+
+SCORES: Registry[Score] = Registry("score")
+for _score in (Logit(), CenteredLogit(), Margin(), LogProbability(), Probability()):
+    SCORES.add(_score)
+
+__all__ = [
+    "SCORES",
+    "CenteredLogit",
+    "LogProbability",
+    "Logit",
+    "Margin",
+    "Probability",
+    "Score",
+    "ScoreInput",
+    "probability_gap",
+]

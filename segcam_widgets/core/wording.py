@@ -1,0 +1,55 @@
+"""An explanation in words."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.scores import SCORES
+
+if TYPE_CHECKING:
+    from segcam_widgets.core.explanation import Explanation
+
+FAINT = 0.01
+"""Below this share of positive mass a map is called blank though single cells are positive (DESIGN, section 4)."""
+
+
+def channel_words(weights: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> str:
+    """ "both channels pull down", "3 of 8 channels pull down", from one number a channel."""
+    count = int(weights.size)
+    down = int((weights < 0).sum())
+    if count == 1:
+        return "its one channel pulls " + ("down" if down else "up" if weights[0] > 0 else "neither way")
+    if not weights.any():
+        return "no channel pulls either way"
+    if down == count:
+        return "both channels pull down" if count == 2 else f"all {count} channels pull down"
+    if (weights > 0).all():
+        return "both channels pull up" if count == 2 else f"all {count} channels pull up"
+    return f"{down} of {count} channels pull down"
+
+
+def map_words(explanation: "Explanation") -> str:
+    """What the signed map looks like: "blank" (nowhere positive), "nearly blank (0.4 % positive)", "37 % positive"."""
+    if not explanation.cam.any():
+        return "zero everywhere"
+    if explanation.is_empty:
+        return "blank"
+    share = explanation.positive_share
+    if share < FAINT:
+        return f"nearly blank: {share:.1%} positive"
+    return f"{share:.0%} positive"
+
+
+def sentence(explanation: "Explanation") -> str:
+    """ "Seg-Grad-CAM of brick at tail_conv2, centered logit, 812 px: blank, both channels pull down"."""
+    query = explanation.query
+    parts = [
+        f"{METHODS[query.method].title} of {explanation.class_name} at {query.layer}",
+        SCORES[str(query.score)].title,
+        f"{int(explanation.mask.sum())} px",
+    ]
+    if query.baseline != "zero":
+        parts.append(f"against the {BASELINES[query.baseline].title}")
+    return f"{', '.join(parts)}: {map_words(explanation)}, {channel_words(explanation.pooled_gradients)}"

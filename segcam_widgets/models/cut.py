@@ -1,0 +1,64 @@
+"""Cut a recorded model at a layer: what leads to it, what follows it, and what goes round it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from segcam_widgets.errors import DisconnectedLayerError
+from segcam_widgets.models.graph import Plan, Step, ancestors, run
+from segcam_widgets.models.logits import wide
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A model in two parts, at one slot.
+
+    Attributes
+    ----------
+    target : int
+        The slot of the layer's output.
+    bypass : tuple of int
+        Slots the tail reads besides: they go round the layer (skip connections).
+    bypass_names : tuple of str
+        The layers that make them.
+    tail : tuple of Step
+        From the target and the bypass to the end.
+    end : int
+        The logits' slot.
+    """
+
+    target: int
+    bypass: tuple[int, ...]
+    bypass_names: tuple[str, ...]
+    tail: tuple[Step, ...]
+    end: int
+
+    def forward(self, activations: tf.Tensor, bypass: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The tail, as it comes out of the network (half precision widened). Differentiable."""
+        if not self.tail:  # the logits themselves are the target
+            return wide(activations)
+        env = {self.target: activations, **dict(zip(self.bypass, bypass, strict=True))}
+        return wide(run(self.tail, env)[self.end])
+
+
+def cut(plan: Plan, target: int, end: int, name: str) -> Cut:
+    """Split by reachability. Raises DisconnectedLayerError where the end does not depend on the target."""
+    relevant = ancestors(plan, [end])
+    below, tail, read = {target}, [], {}
+    for step in relevant:
+        if target not in step.outputs and any(slot in below for slot in step.inputs):
+            tail.append(step)
+            read.update(dict.fromkeys(step.inputs))
+            below.update(step.outputs)
+    if end not in below:
+        raise DisconnectedLayerError(f"`layer` {name!r} does not reach the logits: nothing it does can change them.")
+    bypass = tuple(slot for slot in read if slot not in below)
+    made = plan.producer()
+    names = tuple(made[slot].path if slot in made else plan.input_names[plan.inputs.index(slot)] for slot in bypass)
+    return Cut(target, bypass, names, tuple(tail), end)
+
+
+def reaching(plan: Plan, end: int) -> frozenset[int]:
+    """The slots the end depends on, itself included."""
+    return frozenset({end, *(slot for step in ancestors(plan, [end]) for slot in (*step.inputs, *step.outputs))})

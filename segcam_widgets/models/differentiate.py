@@ -1,0 +1,71 @@
+"""The functions that are compiled from a cut: pullback and replay. All take and give tensors with a batch axis."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from segcam_widgets.models.cut import Cut
+from segcam_widgets.models.logits import wide as wide
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """From what leaves the network to the logits as shown.
+
+    Attributes
+    ----------
+    size : (H, W)
+    binary : bool
+        One sigmoid channel z, shown as two classes with logits (-z/2, z/2).
+    """
+
+    size: tuple[int, int]
+    binary: bool
+
+    def __call__(self, y: tf.Tensor) -> tf.Tensor:
+        """(B, H, W, C) logits from (B, H, W, C) or (B, H*W, C)."""
+        y = tf.reshape(y, [-1, *self.size, y.shape[-1]])
+        return tf.concat([-y / 2, y / 2], -1) if self.binary else y
+
+
+def tiled(tensor: tf.Tensor, batch: int) -> tf.Tensor:
+    """A tensor of batch 1 repeated; one of the right batch as it is."""
+    return tensor if batch == 1 or tensor.shape[0] == batch else tf.repeat(tensor, batch, 0)
+
+
+def pullback(cut: Cut, head: Head, batch: int) -> Callable[..., Any]:
+    """(activations, bypass, mask (B, H, W), contrast (B, C)) or (activations, bypass, field (B, H, W, C)) ->
+    (gradients (B, h, w, K) float32, shares (n_bypass, B)): the gradient of <field, logits>, and <gradient, tensor> for what
+    goes round. Gradients of the bypass cost nothing measurable, so they are always returned."""
+
+    def function(
+        activations: tf.Tensor, bypass: Sequence[tf.Tensor], *factors: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        activations = tiled(activations, batch)
+        bypass = [tiled(tensor, batch) for tensor in bypass]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(activations)
+            tape.watch(bypass)
+            logits = head(cut.forward(activations, bypass))
+        field = factors[0] if len(factors) == 1 else factors[0][..., None] * factors[1][:, None, None, :]
+        field = tf.cast(field, logits.dtype)
+        zero = tf.UnconnectedGradients.ZERO
+        gradients = tape.gradient(logits, [activations, *bypass], field, unconnected_gradients=zero)
+        shares = [
+            tf.reduce_sum(tf.reshape(tf.cast(g, tf.float32) * tf.cast(t, tf.float32), [batch, -1]), 1)
+            for g, t in zip(gradients[1:], bypass, strict=True)
+        ]
+        return tf.cast(gradients[0], tf.float32), tf.stack(shares) if shares else tf.zeros([0, batch])
+
+    return function
+
+
+def replay(cut: Cut, head: Head, batch: int) -> Callable[..., tf.Tensor]:
+    """(activations (B, h, w, K), bypass) -> logits (B, H, W, C) float32."""
+
+    def function(activations: tf.Tensor, bypass: Sequence[tf.Tensor]) -> tf.Tensor:
+        return tf.cast(head(cut.forward(activations, [tiled(tensor, batch) for tensor in bypass])), tf.float32)
+
+    return function

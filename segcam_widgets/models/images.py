@@ -1,0 +1,95 @@
+"""What a person sees of an input, and what a model eats of an image."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcam_widgets.errors import NonFiniteError, SegCamError
+
+
+def as_display(image: Any) -> NDArray[np.uint8]:
+    """A picture given by the user, as (h', w', 3) uint8.
+
+    Raises
+    ------
+    SegCamError
+        Where it is not (h', w'), (h', w', 1 or 3 or 4), uint8 or float in [0, 1].
+    """
+    picture = np.asarray(image)
+    if picture.ndim == 2:
+        picture = picture[:, :, None]
+    if picture.ndim != 3 or picture.shape[2] not in (1, 3, 4) or not picture.size:
+        raise SegCamError(f"`image` must have shape (h, w, 3), or (h, w) for grey. Received: shape {np.shape(image)}.")
+    picture = picture[:, :, :3]
+    if picture.dtype != np.uint8:
+        if not np.issubdtype(picture.dtype, np.floating) and picture.dtype != bool:
+            raise SegCamError(f"`image` must be uint8, or float in [0, 1]. Received: dtype {picture.dtype}.")
+        low, high = float(picture.min()), float(picture.max())
+        if not (low >= -1e-6 and high <= 1 + 1e-6):
+            raise SegCamError(f"`image` of floats must lie in [0, 1]. Received: values from {low:.4g} to {high:.4g}.")
+        picture = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
+
+
+def display_of(x: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The model's input rescaled to be looked at: (h, w, C) -> (h, w, 3) uint8.
+
+    One or two channels are shown grey (the first), three as red, green and blue, more by the first three bands. Values in
+    [0, 1] and [0, 255] keep their scale; anything else is stretched between its 1st and 99th percentile.
+    """
+    bands = x[:, :, :3] if x.shape[2] >= 3 else x[:, :, :1]
+    low, high = float(bands.min()), float(bands.max())
+    if x.shape[2] > 4 or low < -0.1 or 1.1 < high < 2 or high > 255.5 or high <= 0:
+        low, high = (float(v) for v in np.percentile(bands, (1, 99)))
+    elif high <= 1.1:  # about [0, 1]: noise may overshoot a little
+        low, high = 0.0, 1.0
+    else:
+        low, high = 0.0, 255.0
+    scaled = np.clip((bands - low) / ((high - low) or 1), 0, 1) * 255
+    return np.ascontiguousarray(np.broadcast_to(np.round(scaled).astype(np.uint8), (*x.shape[:2], 3)))
+
+
+def as_input(x: Any, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
+    """The model's input, as (1, H, W, C) float32.
+
+    Parameters
+    ----------
+    x : array-like, (H, W, C) or (1, H, W, C)
+        As the model eats it.
+    shape : tuple
+        The model's input shape with the batch axis, None where any size will do.
+
+    Raises
+    ------
+    SegCamError
+        Wrong number of axes, size or channels.
+    NonFiniteError
+        NaN or infinity.
+    """
+    try:
+        array = np.asarray(x, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise SegCamError(f"`x` must be an array of numbers. Received: {type(x).__name__}.") from error
+    wanted = ", ".join("any" if n is None else str(n) for n in shape[1:])
+    if array.ndim == 4 and array.shape[0] != 1:
+        raise SegCamError(
+            f"`x` must be one image of shape ({wanted}). Received: a batch of {array.shape[0]}, shape {array.shape}."
+        )
+    if array.ndim == 3:
+        array = array[None]
+    if array.ndim != 4 or array.size == 0:
+        hint = " Add the channel axis: x[..., None]." if array.ndim == 2 and shape[-1] == 1 else ""
+        raise SegCamError(f"`x` must have shape ({wanted}) or (1, {wanted}). Received: shape {np.shape(x)}.{hint}")
+    if shape[-1] is not None and array.shape[-1] != shape[-1]:
+        raise SegCamError(
+            f"`x` must have {shape[-1]} channels, shape ({wanted}). Received: {array.shape[-1]} channels, shape {array.shape[1:]}."
+        )
+    if any(n is not None and n != got for n, got in zip(shape[1:3], array.shape[1:3], strict=True)):
+        raise SegCamError(f"`x` must have shape ({wanted}), the model's input. Received: shape {array.shape[1:]}.")
+    if not np.isfinite(array).all():
+        count = int((~np.isfinite(array)).sum())
+        raise NonFiniteError(
+            f"`x` must hold finite numbers. Received: {count} of {array.size} values are NaN or infinite."
+        )
+    return array
