@@ -21,6 +21,25 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "UnknownLayerError",
         "UnsupportedModelError",
     ),
+    "core.regions": (
+        "Border",
+        "Brush",
+        "Component",
+        "Errors",
+        "Everything",
+        "Mask",
+        "Pixel",
+        "Polygon",
+        "PredictedClass",
+        "Rectangle",
+        "TruthClass",
+    ),
+    "core.query": ("CamQuery",),
+    "core.scores": ("SCORES",),
+    "core.methods": ("METHODS",),
+    "core.explanation": ("Explanation", "load_explanation"),
+    "core.explain": ("explain",),
+    "models.opening": ("open_probe",),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 

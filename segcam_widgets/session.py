@@ -1,0 +1,161 @@
+"""The current query of one view: the newest wins. No widgets here, and no drawing.
+
+Requests may come from any thread (Jupyter calls handlers on two); the work is done on one thread of the session's own,
+which starts with the first request and ends when there has been none for a while, so that a forgotten view costs nothing.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from segcam_widgets.core.explain import explain
+from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.probe import Probe
+from segcam_widgets.core.query import CamQuery
+from segcam_widgets.errors import Cancelled
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+IDLE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the requests so far. submitted == answered + failed + dropped + cancelled once idle."""
+
+    submitted: int = 0
+    answered: int = 0
+    failed: int = 0
+    dropped: int = 0
+    cancelled: int = 0
+
+
+class NewestWins(Generic[Request, Answer]):
+    """One worker with room for one waiting request.
+
+    A request that is replaced before its turn is dropped. An answer that is finished while a newer request waits is still
+    shown: during a drag the picture follows the hand. No older answer is ever shown after a newer one.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(request, wanted) -> answer``, on the worker's thread; `wanted()` turns False once a newer request waits,
+        for work that takes long and would rather be given up (raise Cancelled).
+    show : callable
+        ``show(request, answer)``, on the worker's thread.
+    fail : callable
+        ``fail(request, error)``, on the worker's thread.
+    busy : callable
+        ``busy(bool)``, when work begins and when nothing is left to do.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Request, Callable[[], bool]], Answer],
+        show: Callable[[Request, Answer], None],
+        fail: Callable[[Request, Exception], None],
+        busy: Callable[[bool], None] = lambda _: None,
+        name: str = "segcam",
+    ) -> None:
+        self._work, self._show, self._fail, self._busy, self._name = work, show, fail, busy, name
+        self._change = threading.Condition()
+        self._waiting: tuple[Request] | None = None
+        self._thread: threading.Thread | None = None
+        self._running = False
+        self._closed = False
+        self._counts = dict.fromkeys(Counts.__slots__, 0)
+
+    @property
+    def counts(self) -> Counts:
+        with self._change:
+            return Counts(**self._counts)
+
+    def submit(self, request: Request) -> None:
+        """Ask; returns at once, on any thread. Does nothing after `close`."""
+        with self._change:
+            if self._closed:
+                return
+            self._counts["submitted"] += 1
+            if self._waiting is not None:
+                self._counts["dropped"] += 1
+            self._waiting = (request,)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._loop, name=self._name, daemon=True)
+                self._thread.start()
+            self._change.notify_all()
+
+    def _superseded(self) -> bool:
+        with self._change:
+            return self._waiting is not None or self._closed
+
+    def _next(self) -> tuple[Request] | None:
+        """The waiting request; None after a while without one, when the thread is to end."""
+        with self._change:
+            self._change.wait_for(lambda: self._waiting is not None or self._closed, timeout=IDLE_SECONDS)
+            taken, self._waiting = self._waiting, None
+            if taken is None or self._closed:
+                self._thread = None
+                self._change.notify_all()
+                return None
+            self._running = True
+            return taken
+
+    def _loop(self) -> None:
+        while (taken := self._next()) is not None:
+            self._call(self._busy, True)
+            outcome = self._answer(taken[0])
+            with self._change:
+                self._counts[outcome] += 1
+                self._running = False
+                idle = self._waiting is None
+                self._change.notify_all()
+            if idle:
+                self._call(self._busy, False)
+
+    def _answer(self, request: Request) -> str:
+        try:
+            answer = self._work(request, lambda: not self._superseded())
+            if self._closed:
+                return "cancelled"
+            self._show(request, answer)
+        except Cancelled:
+            return "cancelled"
+        except Exception as error:  # whatever went wrong is shown in the view, never lost on a thread
+            self._call(self._fail, request, error)
+            return "failed"
+        return "answered"
+
+    @staticmethod
+    def _call(function: Callable[..., None], *arguments: object) -> None:
+        """A view that is being torn down must not end the worker."""
+        try:
+            function(*arguments)
+        except Exception:  # noqa: BLE001, S110 - there is nowhere left to say it
+            pass
+
+    def flush(self, timeout: float = 30.0) -> bool:
+        """Wait until nothing waits and nothing runs. False after `timeout` seconds."""
+        with self._change:
+            return self._change.wait_for(lambda: self._waiting is None and not self._running, timeout)
+
+    def close(self) -> None:
+        """Drop what waits and end the thread; what is running ends unseen."""
+        with self._change:
+            self._closed = True
+            self._waiting = None
+            self._change.notify_all()
+
+
+def explainer(
+    show: Callable[[tuple[Probe, CamQuery], Explanation], None],
+    fail: Callable[[tuple[Probe, CamQuery], Exception], None],
+    busy: Callable[[bool], None] = lambda _: None,
+) -> NewestWins[tuple[Probe, CamQuery], Explanation]:
+    """A worker that answers (probe, query) with an explanation."""
+
+    def work(request: tuple[Probe, CamQuery], wanted: Callable[[], bool]) -> Explanation:
+        probe, query = request
+        return explain(probe, query)
+
+    return NewestWins(work, show, fail, busy, name="segcam-session")
