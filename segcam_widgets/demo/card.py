@@ -161,7 +161,8 @@ convolution follows this layer, so the pooled gradient of the raw logit is its w
 on any image: on the shipped mosaics (1/{pixels}) {weights}, both negative. Activations after a ReLU are never negative,
 so no position of the map can be positive. {seen}
 
-What carries its score, averaged over the mosaics: the channels' part <gradient, activation>, and what the biases add.
+What carries its score, averaged over the mosaics: what the channels bring (gradient times activation, summed)
+and what the biases add.
 
 {_table(["mosaics", "score", "channels", "bias", "sum"], ledger)}
 
@@ -209,8 +210,8 @@ def _seeds(m: Mapping[str, Any]) -> str:
     text = f"""
 ## Other seeds need not show it
 
-Seed {m["seed"]} was chosen *because* it has such a class: the seed was picked on these very test mosaics, so it says
-nothing about how often this happens. Scores on freshly made mosaics are measured by the tests.
+Seed {m["seed"]} was chosen *because* it has such a class: the seed was picked on these very test mosaics, so the seed
+says nothing about how often this happens. Scores on freshly made mosaics are measured by the tests.
 """
     if not m["tried"]:
         return text

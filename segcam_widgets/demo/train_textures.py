@@ -131,7 +131,7 @@ def measure_network(model: Any, images: NDArray[np.float32], truth: NDArray[np.u
     """Run the network on mosaics and measure it; see `measure.measure`."""
     import keras
 
-    logits = keras.Model(model.inputs, model.get_layer("tail_logits").output)(images, training=False).numpy()
+    logits = keras.Model(model.input, model.get_layer("tail_logits").output)(images, training=False).numpy()
     views = {name: view_layer(model, name, images) for name in (measure.BLANK_LAYER, measure.SIGNED_LAYER)}
     return measure.measure(logits, truth, views)
 
@@ -153,7 +153,7 @@ def view_layer(model: Any, layer: str, images: NDArray[np.float32]) -> measure.L
     import keras
     import tensorflow as tf
 
-    activations = keras.Model(model.inputs, model.get_layer(layer).output)(images, training=False)
+    activations = keras.Model(model.input, model.get_layer(layer).output)(images, training=False)
     names = [step.name for step in model.layers]
     chain = model.layers[names.index(layer) + 1 : names.index("tail_logits") + 1]
 
