@@ -79,11 +79,9 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
     given = score_input(probe, resolved, mask)
     activations = probe.activations(resolved.layer)
     report(progress, 0.1, f"{resolved.method} at {resolved.layer}")
-    # the sum is pulled back and divided here, in float32: 1/|M| underflows inside a float16 network
-    gradients = probe.pullback(resolved.layer, score.cotangent(given)).gradients / np.float32(mask.sum())
-    # one sum finds any NaN or infinity: a pass over the array, not a mask of it
+    gradients = probe.pullback(resolved.layer, score.cotangent(given).divided(int(mask.sum()))).gradients
     for what, values in (("logits", probe.logits), ("activations", activations), ("gradients", gradients)):
-        if not np.isfinite(np.sum(values, dtype=np.float64)):
+        if not np.isfinite(values).all():
             raise NonFiniteError(
                 f"The {what} of layer {resolved.layer!r} hold NaN or infinity: there is no map to draw."
             )

@@ -1,7 +1,7 @@
 """What the mathematics asks of a model, as a protocol: everything in `core` is built on these answers alone."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -76,6 +76,14 @@ class Cotangent:
     mask: Float
     contrast: Float | None = None
     dense: Float | None = None
+
+    def divided(self, by: float) -> "Cotangent":
+        """The field divided by a number; free where it is an outer product."""
+        factor = np.float32(1 / by)
+        if self.contrast is not None:
+            return replace(self, contrast=self.contrast * factor)
+        assert self.dense is not None  # exactly one of the two is given
+        return replace(self, dense=self.dense * factor)
 
     def to_array(self) -> Float:
         """The field as one array, (H, W, C) float32."""

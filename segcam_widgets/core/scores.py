@@ -49,7 +49,9 @@ class ScoreInput:
     @property
     def inside(self) -> Array64:
         """Logits of the region's pixels, (|M|, C) float64."""
-        return self.logits[self.mask].astype(np.float64)
+        # a mask as index takes seven times as long as the rows' numbers
+        rows = self.logits.reshape(-1, self.logits.shape[-1]).take(np.flatnonzero(self.mask), 0)
+        return rows.astype(np.float64)
 
     def one_hot(self) -> NDArray[np.float32]:
         unit = np.zeros(self.logits.shape[-1], np.float32)
@@ -93,10 +95,7 @@ class Score(ABC):
 
     @abstractmethod
     def cotangent(self, given: ScoreInput) -> Cotangent:
-        """The gradient of the SUM of s over the region with respect to the logits. Divide what it pulls back by |M|.
-
-        The division comes after the pullback, in float32: 1/|M| would underflow inside a float16 network.
-        """
+        """The gradient of the SUM of s over the region with respect to the logits; ``.divided(|M|)`` makes it the mean's."""
 
     def value(self, given: ScoreInput) -> float:
         """S, the mean over the region."""
