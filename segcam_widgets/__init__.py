@@ -40,6 +40,9 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "core.explanation": ("Explanation", "load_explanation"),
     "core.explain": ("explain",),
     "models.opening": ("open_probe",),
+    "demo": ("Demo", "load_demo"),
+    "ui.explorer": ("SegCamExplorer",),
+    "ui.opening": ("explore",),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 

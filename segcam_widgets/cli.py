@@ -1,0 +1,151 @@
+"""The command line: `segcam demo`, `segcam explore`, `segcam explain`. A user's mistake is one sentence and exit code 2."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from segcam_widgets.errors import SegCamError
+
+REGION_HELP = "rows and columns of a rectangle, TOP,LEFT,BOTTOM,RIGHT, half-open; default: what is predicted as the class"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns the exit code: 0, or 2 for a mistake in what was typed."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter is not an answer
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        given.run(given)
+    except SegCamError as error:
+        print(f"segcam: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from segcam_widgets import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="segcam", description="Why a segmentation network decided what it did: signed class activation maps."
+    )
+    parser.add_argument("--version", action="version", version=f"segcam-widgets {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="open the explorer on the shipped demo in the browser")
+    _server_options(demo)
+    demo.set_defaults(run=_demo)
+
+    explore = commands.add_parser("explore", help="open the explorer on a model and an image in the browser")
+    _input_options(explore)
+    _server_options(explore)
+    explore.set_defaults(run=_explore)
+
+    explain = commands.add_parser("explain", help="explain one class at one layer, and write the result into a folder")
+    _input_options(explain)
+    explain.add_argument("--layer", required=True, help="target layer; a wrong name lists what there is")
+    explain.add_argument("--class", dest="class_index", required=True, metavar="CLASS", help="index or name")
+    explain.add_argument("--score", help="logit, centered_logit, margin, log_probability or probability")
+    explain.add_argument("--method", default="seg-grad-cam", help="default: %(default)s")
+    explain.add_argument("--baseline", default="zero", help="zero, mean or midpoint; default: %(default)s")
+    explain.add_argument("--region", metavar="T,L,B,R", help=REGION_HELP)
+    explain.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write")
+    explain.set_defaults(run=_explain)
+    return parser
+
+
+def _input_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help=".keras or .h5 file")
+    parser.add_argument("image", metavar="IMAGE", help="picture, or .npy array as the model eats it")
+    parser.add_argument("--classes", metavar="A,B,C", help="names of the classes, in the model's order")
+    parser.add_argument("--range", dest="value_range", default="0-1", help="input values of a picture: 0-1, 0-255 or -1-1; default: %(default)s")
+    parser.add_argument("--fit", default="exact", help="a picture of another size: exact (refuse), resize or pad; default: %(default)s")
+    parser.add_argument("--import", dest="modules", action="append", default=[], metavar="MODULE",
+                        help="import this module first: it registers layers of your own")  # fmt: skip
+
+
+def _server_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, help="default: a free one")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument("--theme", choices=("light", "dark"), default="light")
+
+
+def _demo(given: argparse.Namespace) -> None:
+    from segcam_widgets.ui.serve import serve
+
+    code = (
+        "import segcam_widgets as sc\n"
+        "demo = sc.load_demo()\n"
+        "sc.explore(demo.model, demo.images, truth=demo.truth, class_names=demo.class_names)\n"
+    )
+    serve(code, title="segcam demo", port=given.port, browser=not given.no_browser, theme=given.theme)
+
+
+def _arguments(given: argparse.Namespace) -> dict[str, Any]:
+    """What `open_file` takes: plain values, so that they can be written into a cell."""
+    classes = None if given.classes is None else [name.strip() for name in given.classes.split(",")]
+    return {
+        "model": str(Path(given.model).absolute()), "image": str(Path(given.image).absolute()), "class_names": classes,
+        "fit": given.fit, "value_range": given.value_range, "modules": list(given.modules),
+    }  # fmt: skip
+
+
+def _explore(given: argparse.Namespace) -> None:
+    from segcam_widgets.ui.serve import serve
+
+    arguments = _arguments(given)
+    _opened(arguments)  # what cannot be opened is said here, before a server starts
+    # repr() of plain strings and lists: whatever the names hold stays text
+    code = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path.cwd())!r})\n"
+        "import segcam_widgets as sc\n"
+        "from segcam_widgets.models.files import open_files\n"
+        f"sc.explore(open_files(**{arguments!r}))\n"
+    )
+    serve(code, title=f"segcam: {Path(given.model).name}", port=given.port, browser=not given.no_browser, theme=given.theme)
+
+
+def _opened(arguments: dict[str, Any]) -> Any:
+    sys.path.insert(0, str(Path.cwd()))  # for --import of a module beside the model
+    from segcam_widgets.models.files import open_files
+
+    return open_files(**arguments)
+
+
+def _explain(given: argparse.Namespace) -> None:
+    import segcam_widgets as sc
+
+    probe = _opened(_arguments(given))
+    query = sc.CamQuery(
+        layer=given.layer,
+        class_index=int(given.class_index) if given.class_index.isdigit() else given.class_index,
+        region=None if given.region is None else sc.Rectangle(*_numbers(given.region)),
+        score=given.score,
+        method=given.method,
+        baseline=given.baseline,
+    )
+    explanation = sc.explain(probe, query)
+    folder = explanation.save(given.output)
+    for note in probe.notes:
+        print(note)
+    print(explanation.summary())
+    print(f"Written to {folder}")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4:
+        raise SegCamError(f"`--region` must be four numbers, TOP,LEFT,BOTTOM,RIGHT. Received: {text!r}.")
+    return numbers
+
+
+if __name__ == "__main__":
+    sys.exit(main())

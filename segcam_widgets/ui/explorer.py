@@ -1,0 +1,273 @@
+"""The explorer: draw a region, slide through layers and classes, see the map, the channels and a line in words."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets as W
+import numpy as np
+import traitlets
+
+from segcam_widgets.core.colours import class_colours
+from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.probe import Probe
+from segcam_widgets.core.query import CamQuery, resolve
+from segcam_widgets.errors import SegCamError
+from segcam_widgets.session import explainer
+from segcam_widgets.ui import words
+from segcam_widgets.ui.canvas import SegmentationCanvas
+from segcam_widgets.ui.channels import ChannelView
+from segcam_widgets.ui.controls import QueryControls
+from segcam_widgets.ui.display import DisplayControls
+from segcam_widgets.ui.histogram import ChannelHistogram
+from segcam_widgets.ui.images import ImageChooser
+from segcam_widgets.ui.region_choice import RegionChoice
+
+ProbeSource = Probe | Callable[[], Probe]
+
+
+class SegCamExplorer(W.VBox):
+    """One view on one or several images.
+
+    Parameters
+    ----------
+    probe : Probe, or sequence of probes or of functions that open one
+        From :func:`segcam_widgets.open_probe`. Several: previous and next appear; each is opened when it is shown.
+
+    Attributes
+    ----------
+    query : CamQuery
+        What is asked; settable, and resolved on the way in. A region that can be drawn is drawn.
+    explanation : Explanation or None
+        Read-only; the answer to the newest query that could be answered.
+    probe : Probe
+        The image on view.
+    """
+
+    query = traitlets.Instance(CamQuery, allow_none=True)
+    explanation = traitlets.Instance(Explanation, allow_none=True, read_only=True)
+
+    def __init__(self, probe: ProbeSource | Sequence[ProbeSource], **kwargs: Any) -> None:
+        sources = list(probe) if isinstance(probe, list | tuple) else [probe]
+        if not sources:
+            raise SegCamError("`probe` must be a probe, or a sequence with at least one. Received: an empty sequence.")
+        self._sources: list[Any] = sources
+        self._probe: Probe | None = None
+        self._lock = threading.RLock()  # Jupyter calls handlers on two threads
+        self._showing = False
+        self._session = explainer(self._show, self._fail, self._busy)
+        self._build()
+        super().__init__(self._layout_children(), **kwargs)
+        self.add_class("segcam-explorer")
+        self.open_image(0)
+
+    # -------------------------------------------------------------- building
+
+    def _build(self) -> None:
+        self.canvas = SegmentationCanvas()
+        self.controls = QueryControls(self._ask, self._say_error)
+        self.region = RegionChoice(self.canvas, self._ask)
+        self.display = DisplayControls(self.canvas)
+        self.histogram = ChannelHistogram(self._choose_channel)
+        self.channels = ChannelView()
+        self.images = ImageChooser(len(self._sources), self._choose_image)
+        self.legend = W.HTML()
+        self.sentence = W.HTML('<div class="segcam-sentence" role="status"></div>')
+        self.error = W.HTML()
+        self.busy = W.HTML("working …")
+        self.busy.add_class("segcam-busy")
+        self.canvas.observe(self._hovered, "hover")
+
+    def _layout_children(self) -> list[Any]:
+        style = W.HTML(words.STYLE, layout=W.Layout(display="none"))
+        look = W.Accordion([self.display], titles=("Display",), selected_index=None)
+        left = W.VBox(
+            [self.images, self.canvas, self.legend],
+            layout=W.Layout(flex="1 1 400px", min_width="280px", max_width="680px"),
+        )
+        right = W.VBox(
+            [self.region, self.controls, self.histogram, look, self.channels],
+            layout=W.Layout(flex="1 1 380px", min_width="280px", max_width="720px"),
+        )
+        body = W.HBox([left, right], layout=W.Layout(flex_flow="row wrap", gap="8px 24px"))
+        return [style, self.sentence, self.error, body, self.busy]
+
+    # -------------------------------------------------------------- images
+
+    @property
+    def probe(self) -> Probe:
+        assert self._probe is not None  # opened in the constructor
+        return self._probe
+
+    def open_image(self, index: int) -> None:
+        """Show another of the images, with the same layer and class where it has them.
+
+        Raises
+        ------
+        SegCamError
+            No such image, or it cannot be opened.
+        """
+        if not 0 <= index < len(self._sources):
+            raise SegCamError(f"`index` must be between 0 and {len(self._sources) - 1}. Received: {index}.")
+        source = self._sources[index]
+        probe = source if isinstance(source, Probe) else source()
+        with self._lock:
+            self._sources[index] = probe
+            previous = self.query
+            self._probe = probe
+            self._draw_image(probe)
+            self.controls.offer(probe)
+            self.region.offer(probe)
+            self.images.index = index
+            self.query = first_query(probe) if previous is None else self._carried(previous, probe)
+
+    def _draw_image(self, probe: Probe) -> None:
+        palette = class_colours(len(probe.class_names))
+        with self.canvas.hold_sync():
+            self.canvas.shapes = []
+            self.canvas.draft = None
+            self.canvas.set_image(probe.image)
+            self.canvas.set_labels(probe.labels, palette, probe.class_names)
+            self.canvas.set_truth(probe.truth)
+            self.canvas.set_heat(None)
+
+    @staticmethod
+    def _carried(query: CamQuery, probe: Probe) -> CamQuery:
+        """The same question about another image: its own prediction is the region."""
+        kept = CamQuery(query.layer, query.class_index, None, query.score, query.method, query.baseline, options=query.options)
+        try:
+            return resolve(kept, probe)
+        except SegCamError:  # another model: nothing to carry over
+            return first_query(probe)
+
+    def _choose_image(self, index: int) -> None:
+        try:
+            self.open_image(index)
+        except SegCamError as error:
+            self._say_error(str(error))
+
+    # -------------------------------------------------------------- asking
+
+    @traitlets.validate("query")
+    def _resolve(self, proposal: Any) -> CamQuery:
+        if proposal["value"] is None:
+            raise SegCamError("`query` must be a CamQuery. Received: None.")
+        return resolve(proposal["value"], self.probe)
+
+    @traitlets.observe("query")
+    def _query_changed(self, change: Any) -> None:
+        with self._lock:
+            query = change["new"]
+            self._showing = True
+            try:
+                self.controls.show(query)
+                self.region.show(query)
+            finally:
+                self._showing = False
+            self._forget(change["old"], query)
+            self._session.submit((self.probe, query))
+
+    def _forget(self, old: CamQuery | None, new: CamQuery) -> None:
+        """What was known about layers being blank holds for one class, score, region and method."""
+        if old is not None and CamQuery(new.layer, **_beside_layer(old)) != new:
+            self.controls.forget_blank()
+
+    def _ask(self) -> None:
+        """The user changed something: ask again. Runs on whichever thread Jupyter likes, and returns at once."""
+        with self._lock:
+            if self._showing or self._probe is None:
+                return
+            live = self.canvas.draft is not None
+            try:
+                query = self.controls.query(self.region.region(self.controls.class_slider.value, live))
+                self.query = query
+            except SegCamError as error:
+                self._say_error(str(error))
+
+    # -------------------------------------------------------------- answering, on the session's thread
+
+    def _show(self, request: tuple[Probe, CamQuery], explanation: Explanation) -> None:
+        with self._lock:
+            if request[0] is not self._probe:  # another image was opened meanwhile
+                return
+            self.set_trait("explanation", explanation)
+            limit = self.display.limit_for(float(np.abs(explanation.cam).max()))
+            with self.canvas.hold_sync():
+                self.canvas.heat_label = f"{explanation.class_name} at {explanation.query.layer}"
+                self.canvas.set_heat(explanation.cam, vmax=limit)
+                self.canvas.set_region_mask(explanation.mask)
+                self.canvas.label = f"Picture with map, drawing area. {explanation.summary()}"
+            self.histogram.show(explanation)
+            self.channels.show(explanation, self.histogram.channel.value)
+            self.sentence.value = words.sentence(explanation)
+            self._say_error("")
+            self.controls.mark_blank(explanation.query.layer, explanation.is_empty)
+            palette = class_colours(len(explanation.class_names))
+            self.legend.value = words.legend(request[0], palette, int(explanation.query.class_index))
+
+    def _fail(self, request: tuple[Probe, CamQuery], error: Exception) -> None:
+        """The reason in words; the last good picture stays."""
+        message = str(error) if isinstance(error, SegCamError) else f"{type(error).__name__}: {error}"
+        self._say_error(f"{message} The picture still shows the last answer." if self.explanation is not None else message)
+
+    def _busy(self, on: bool) -> None:
+        (self.busy.add_class if on else self.busy.remove_class)("segcam-on")
+
+    def _say_error(self, message: str) -> None:
+        self.error.value = words.error(message)
+
+    # -------------------------------------------------------------- looking
+
+    def _choose_channel(self, channel: int) -> None:
+        if self.explanation is not None:
+            self.channels.choose(channel)
+
+    def _hovered(self, change: Any) -> None:
+        place = change["new"]
+        self.canvas.hover_text = "" if not place else words.hover(self.probe, *place)
+
+    def flush(self, timeout: float = 30.0) -> bool:
+        """Wait until the newest query is answered (for scripts and tests). False after `timeout` seconds."""
+        return self._session.flush(timeout)
+
+    def close(self) -> None:
+        """End the worker and free the widgets."""
+        if getattr(self, "comm", None) is None:  # closed already, or never built
+            return
+        self._session.close()
+        for widget in _family(self):
+            if widget is not self:
+                widget.close()
+        super().close()
+
+
+def first_query(probe: Probe) -> CamQuery:
+    """What a new view asks: the class that covers most, at the last layer before the logits."""
+    layers = [layer.name for layer in probe.layers]
+    part = words.shares(probe)
+    return CamQuery(layer=layers[-2] if len(layers) > 1 else layers[-1], class_index=int(part.argmax()))
+
+
+def _beside_layer(query: CamQuery) -> dict[str, Any]:
+    return {
+        "class_index": query.class_index, "region": query.region, "score": query.score, "method": query.method,
+        "baseline": query.baseline, "rival": query.rival, "options": query.options,
+    }  # fmt: skip
+
+
+def _family(widget: W.Widget) -> list[W.Widget]:
+    """A widget and everything it holds, children, layouts, styles, marks, axes and scales, each once."""
+    found: dict[str, W.Widget] = {}
+    stack: list[Any] = [widget]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, W.Widget):
+            if item.model_id in found:
+                continue
+            found[item.model_id] = item
+            stack.extend(getattr(item, name) for name in item.keys if name not in ("query", "explanation"))
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+        elif isinstance(item, dict):
+            stack.extend(item.values())
+    return list(found.values())

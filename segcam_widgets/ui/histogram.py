@@ -1,0 +1,175 @@
+"""The channel histogram: which channels pull which way, in bqplot."""
+
+from collections.abc import Callable
+from typing import Any
+
+import bqplot as bq
+import ipywidgets as W
+import numpy as np
+from numpy.typing import NDArray
+
+from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.wording import channel_words
+
+UP, DOWN, CHOSEN = "#b2182b", "#2166ac", "#e08214"
+"""Positive and negative, the ends of the map's own colour scale: solid, since a scale with a white middle hides small bars."""
+QUANTITIES = {
+    "pooled gradient": "gradient",
+    "region contribution": "contribution",
+    "gradient within the channel": "distribution",
+}
+BINS = 41
+
+
+class ChannelHistogram(W.VBox):
+    """Bars, one a channel: sign in colour and in position, clickable with 2 and with 512 channels.
+
+    Parameters
+    ----------
+    on_choose : callable
+        ``on_choose(channel)`` when a bar is clicked or a channel number typed.
+    """
+
+    def __init__(self, on_choose: Callable[[int], None] = lambda _: None) -> None:
+        self._on_choose = on_choose
+        self._order: NDArray[np.intp] = np.zeros(0, int)
+        self._explanation: Explanation | None = None
+        self._updating = False
+        self.quantity = W.Dropdown(options=list(QUANTITIES), description="Bars show", tooltip="What the bars show")
+        self.sort = W.Checkbox(value=False, description="sorted", indent=False, tooltip="Largest first, or in channel order")
+        self.channel = W.BoundedIntText(value=0, min=0, max=0, description="Channel", tooltip="Channel to look at")
+        self.words = W.HTML()
+        self.figure = self._figure()
+        controls = W.HBox([self.quantity, self.sort, self.channel], layout=W.Layout(flex_flow="row wrap"))
+        for control in (self.quantity, self.channel):
+            control.layout.width = "auto"
+            control.style.description_width = "initial"
+        self.sort.layout.width = "auto"
+        super().__init__([controls, self.words, self.figure])
+        self.quantity.observe(self._redraw, "value")
+        self.sort.observe(self._redraw, "value")
+        self.channel.observe(self._typed, "value")
+        self._hits.on_element_click(self._clicked)
+
+    def _figure(self) -> Any:
+        self._x = bq.LinearScale(min=-0.7, max=0.7)  # an OrdinalScale ignores tick_values: 512 labels would overlap
+        self._y = bq.LinearScale()
+        scales = {"x": self._x, "y": self._y}
+        empty = np.zeros(1)
+        self.bars = bq.Bars(x=empty, y=empty, scales=scales, colors=[UP], padding=0.15)
+        # bars of no height cannot be hit: an invisible one of full height lies over each
+        self._hits = bq.Bars(x=empty, y=empty, scales=scales, opacities=[0.0], colors=["#888888"], padding=0.0)
+        self._x_axis = bq.Axis(scale=self._x, label="channel", grid_lines="none", num_ticks=1)
+        self._y_axis = bq.Axis(
+            scale=self._y, orientation="vertical", tick_format=".2~g", label="pooled gradient", label_offset="50px"
+        )
+        figure = bq.Figure(
+            marks=[self.bars, self._hits],
+            axes=[self._x_axis, self._y_axis],
+            fig_margin={"top": 10, "bottom": 42, "left": 66, "right": 12},
+            animation_duration=0,
+            layout=W.Layout(width="100%", min_width="300px", height="230px"),
+        )
+        figure.add_class("segcam-histogram")
+        return figure
+
+    def show(self, explanation: Explanation) -> None:
+        """Draw an explanation's channels."""
+        self._explanation = explanation
+        count = explanation.activations.shape[-1]
+        if self.channel.max != count - 1:
+            self._updating = True
+            try:
+                with self.channel.hold_sync():
+                    self.channel.value = min(self.channel.value, count - 1)
+                    self.channel.max = count - 1
+            finally:
+                self._updating = False
+        self._redraw()
+
+    def values(self, explanation: Explanation) -> NDArray[np.float64]:
+        """(K,) what the bars show, in channel order."""
+        if QUANTITIES[self.quantity.value] == "contribution" and explanation.weights.size:
+            return explanation.region_contributions
+        return explanation.pooled_gradients
+
+    def _redraw(self, _: Any = None) -> None:
+        if self._explanation is None:
+            return
+        if QUANTITIES[self.quantity.value] == "distribution":
+            self._draw_distribution(self._explanation)
+        else:
+            self._draw_channels(self._explanation)
+
+    def _draw_channels(self, explanation: Explanation) -> None:
+        values = self.values(explanation)
+        count = len(values)
+        self._order = np.argsort(-values, kind="stable") if self.sort.value else np.arange(count)
+        shown = np.asarray(values[self._order], np.float64)
+        self.words.value = f'<span class="segcam-note">{channel_words(values)}.</span>'
+        low, high = _limits(shown)
+        colours = [CHOSEN if k == self.channel.value and count > 1 else UP if v >= 0 else DOWN
+                   for k, v in zip(self._order, shown, strict=True)]  # fmt: skip
+        self._draw(np.arange(count, dtype=float), shown, colours, low, high)
+        ticks = _ticks(count)
+        with self._x_axis.hold_sync():
+            self._x_axis.label = "channel, sorted" if self.sort.value else "channel"
+            self._x_axis.tick_values = ticks
+            self._x_axis.tick_format = "d"
+        self._y_axis.label = self.quantity.value if explanation.weights.size else "pooled gradient"
+
+    def _draw_distribution(self, explanation: Explanation) -> None:
+        channel = min(self.channel.value, explanation.gradients.shape[-1] - 1)
+        gradient = explanation.gradients[:, :, channel].ravel().astype(np.float64)
+        largest = float(np.abs(gradient).max()) or 1.0
+        counts, edges = np.histogram(gradient, BINS, range=(-largest, largest))  # symmetric: zero is a bin's middle
+        centres = (edges[:-1] + edges[1:]) / 2
+        self._order = np.full(BINS, channel)
+        negative = float((gradient < 0).mean())
+        self.words.value = (
+            f'<span class="segcam-note">Channel {channel}: {negative:.0%} of its {gradient.size} gradients are negative, '
+            f"mean {gradient.mean():+.3g}.</span>"
+        )
+        self._draw(centres, counts.astype(float), [UP if c >= 0 else DOWN for c in centres], 0.0, float(counts.max()) * 1.05)
+        with self._x_axis.hold_sync():
+            self._x_axis.label = f"gradient in channel {channel}"
+            self._x_axis.tick_values = np.array([-largest, 0.0, largest])
+            self._x_axis.tick_format = ".2~g"
+        self._y_axis.label = "cells"
+
+    def _draw(
+        self, x: NDArray[np.float64], y: NDArray[np.float64], colours: list[str], low: float, high: float
+    ) -> None:
+        half = (x[1] - x[0]) * 0.7 if len(x) > 1 else 0.7
+        with self._x.hold_sync():
+            self._x.min, self._x.max = float(x[0] - half), float(x[-1] + half)
+        with self._y.hold_sync():
+            self._y.min, self._y.max = low, high
+        with self.bars.hold_sync():
+            self.bars.x, self.bars.y, self.bars.colors = x, y, colours
+        with self._hits.hold_sync():
+            self._hits.x, self._hits.y, self._hits.base = x, np.full(len(x), high), low
+
+    def _clicked(self, _: Any, event: dict[str, Any]) -> None:
+        index = int(event.get("data", {}).get("index", -1))
+        if 0 <= index < len(self._order):
+            self.channel.value = int(self._order[index])
+            self._on_choose(self.channel.value)
+
+    def _typed(self, change: Any) -> None:
+        if not self._updating:
+            self._redraw()
+            self._on_choose(int(change["new"]))
+
+
+def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The y range: zero always in it, a little air, and never empty."""
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    air = 0.06 * (high - low) or 1.0
+    return (low - air if low < 0 else 0.0), (high + air if high > 0 else 0.0)
+
+
+def _ticks(count: int) -> NDArray[np.int64]:
+    """At most nine channel numbers, evenly spaced, at round steps."""
+    step = next(s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 10**9) if count / s <= 9)
+    return np.arange(0, count, step)

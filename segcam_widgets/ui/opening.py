@@ -1,0 +1,87 @@
+"""`explore`: from whatever is at hand to an explorer in the cell."""
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from segcam_widgets.core.probe import Probe
+from segcam_widgets.errors import SegCamError
+from segcam_widgets.ui.explorer import SegCamExplorer
+
+ONE_EACH = ("image", "truth")
+
+
+def explore(model_or_probe_or_list: Any, x: Any = None, *, state: Mapping[str, Any] | None = None, **kwargs: Any) -> SegCamExplorer:
+    """Open the explorer.
+
+    Parameters
+    ----------
+    model_or_probe_or_list : keras.Model, path, Probe, or a list of probes
+    x : array-like, optional
+        One image (H, W, C) as the model eats it, or several: a list of images, or an array (N, H, W, C). Several images
+        bring previous and next; each is opened when it is first shown.
+    state : mapping, optional
+        What ``explorer.state`` gave, to open the same view again.
+    **kwargs
+        Of :func:`segcam_widgets.open_probe`; with several images, `image` and `truth` hold one for each.
+
+    Returns
+    -------
+    SegCamExplorer
+
+    Raises
+    ------
+    SegCamError
+        As :func:`segcam_widgets.open_probe`.
+    """
+    first = model_or_probe_or_list
+    if isinstance(first, list | tuple) or (isinstance(first, Probe) and not isinstance(first, type)):
+        if x is not None or kwargs:
+            given = ["x"] if x is not None else sorted(kwargs)
+            raise SegCamError(f"`{given[0]}` belongs to a model. Received: it together with a probe, which has its own.")
+        probes = list(first) if isinstance(first, list | tuple) else [first]
+        wrong = next((p for p in probes if not isinstance(p, Probe)), None)
+        if wrong is not None:
+            raise SegCamError(f"`model_or_probe_or_list` must be a model, a path, a probe, or a list of probes. Received: a list with {type(wrong).__name__}.")
+        explorer = SegCamExplorer(probes)
+    else:
+        explorer = SegCamExplorer(_sources(first, x, kwargs))
+    if state is not None:
+        explorer.state = dict(state)
+    return explorer
+
+
+def _sources(model: Any, x: Any, kwargs: dict[str, Any]) -> list[Any]:
+    from segcam_widgets.models.load import as_model
+    from segcam_widgets.models.opening import open_probe
+
+    keras_model = as_model(model)  # a file is read once
+    many = _several(x)
+    if many is None:
+        many_images = kwargs.get("image")
+        if x is None and isinstance(many_images, list | tuple) and not isinstance(many_images, str | os.PathLike):
+            many = [None] * len(many_images)
+        else:
+            return [open_probe(keras_model, x, **kwargs)]
+    if not many:
+        raise SegCamError("`x` must hold at least one image. Received: none.")
+    each = {name: list(kwargs.pop(name)) for name in ONE_EACH if kwargs.get(name) is not None}
+    for name, values in each.items():
+        if len(values) != len(many):
+            raise SegCamError(f"`{name}` must hold one for each of the {len(many)} images. Received: {len(values)}.")
+    return [
+        partial(open_probe, keras_model, one, **{name: values[i] for name, values in each.items()}, **kwargs)
+        for i, one in enumerate(many)
+    ]
+
+
+def _several(x: Any) -> list[Any] | None:
+    """The images of a list or of an array with several; None for a single one."""
+    if isinstance(x, list | tuple) and x and np.ndim(x[0]) >= 3:
+        return list(x)
+    if hasattr(x, "shape") and len(x.shape) == 4 and x.shape[0] != 1:
+        return list(np.asarray(x))
+    return None

@@ -1,0 +1,104 @@
+"""Where: the region as one menu, from what is predicted, true, wrong, drawn, or set from Python."""
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as W
+
+from segcam_widgets.core.probe import Probe
+from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.region import Region
+from segcam_widgets.core.regions import Errors, Everything, PredictedClass, TruthClass
+from segcam_widgets.ui.canvas import SegmentationCanvas
+
+OF_CLASS: dict[str, Callable[[int], Region]] = {
+    "predicted": PredictedClass,
+    "true": TruthClass,
+    "false positives": lambda c: Errors(c, "false_positive"),
+    "false negatives": lambda c: Errors(c, "false_negative"),
+    "everything": lambda _: Everything(),
+}
+NEED_TRUTH = ("true", "false positives", "false negatives")
+TITLES = {
+    "predicted": "predicted as the class", "true": "truly the class", "false positives": "false positives of the class",
+    "false negatives": "false negatives of the class", "everything": "the whole image", "drawn": "drawn",
+    "python": "set from Python",
+}  # fmt: skip
+
+
+class RegionChoice(W.Dropdown):
+    """The menu; drawing on the canvas chooses "drawn" by itself, and erasing everything goes back to the prediction."""
+
+    def __init__(self, canvas: SegmentationCanvas, on_change: Callable[[], None]) -> None:
+        self._canvas, self._on_change = canvas, on_change
+        self._updating = False
+        self._given: Region | None = None
+        super().__init__(description="Region", tooltip="Which pixels are asked about", style={"description_width": "72px"},
+                         layout=W.Layout(width="auto"))  # fmt: skip
+        self.observe(self._chosen, "value")
+        canvas.observe(self._drawn, ["shapes", "draft"])
+
+    def offer(self, probe: Probe) -> None:
+        """Offer what a probe has: regions of the truth need one."""
+        self._set("predicted", has_truth=probe.truth is not None)
+
+    def _set(self, kind: str, has_truth: bool | None = None) -> None:
+        before, self._updating = self._updating, True
+        try:
+            known = any(value == "true" for _, value in self.options) if has_truth is None else has_truth
+            kinds = [k for k in OF_CLASS if known or k not in NEED_TRUTH]
+            # the two that are not to be picked from the menu stand there only while they hold
+            kinds += [kind] if kind in ("drawn", "python") else ["drawn"] if self._canvas.shapes else []
+            options = [(TITLES[k], k) for k in kinds]
+            if tuple(options) != tuple(self.options):
+                self.options = options
+            self.value = kind
+        finally:
+            self._updating = before
+
+    def region(self, class_index: int, live: bool = False) -> Region | None:
+        """The region that the menu and the canvas say; None is the query's own default."""
+        if live or self.value == "drawn":
+            return self._canvas.region(PredictedClass(class_index), live=live)
+        if self.value == "python":
+            return self._given
+        return OF_CLASS[self.value](class_index)
+
+    def show(self, query: CamQuery) -> None:
+        """Set menu and canvas to a resolved query's region."""
+        assert query.region is not None and isinstance(query.class_index, int)  # resolved
+        before, self._updating = self._updating, True
+        try:
+            kind = next((k for k, make in OF_CLASS.items() if make(query.class_index) == query.region), None)
+            if kind is None and query.region != self._canvas_region(query.class_index):
+                kind = "drawn" if self._canvas.draw_region(query.region, PredictedClass(query.class_index)) else "python"
+            self._given = query.region
+            self._set(kind or "drawn")
+        finally:
+            self._updating = before
+
+    def _canvas_region(self, class_index: int) -> Region | None:
+        """What is on the canvas, drawn or being drawn: a query that says the same must not be drawn again over the hand."""
+        return self._canvas.region(PredictedClass(class_index), live=True)
+
+    def _chosen(self, _: Any) -> None:
+        if not self._updating:
+            self._on_change()
+
+    def _drawn(self, change: Any) -> None:
+        if self._updating:
+            return
+        if change["name"] == "draft":
+            if change["new"] is None:  # finished: `shapes` says so itself; given up: back to what was there
+                if self.value == "drawn" and not self._canvas.shapes:
+                    self._set("predicted")
+                    self._on_change()
+                return
+            self._set("drawn")
+        elif self._canvas.shapes:
+            self._set("drawn")
+        elif self.value == "drawn":
+            self._set("predicted")
+        else:
+            return
+        self._on_change()

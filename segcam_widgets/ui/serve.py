@@ -1,0 +1,99 @@
+"""Serve an explorer as a page of its own: Voilà on loopback, behind a token, ended with whoever started it."""
+
+import os
+import secrets
+import signal
+import socket
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    """A port nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def notebook(code: str, title: str) -> Any:
+    """A notebook with one cell of code."""
+    import nbformat
+
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells = [nbformat.v4.new_code_cell(code)]
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "title": title})
+
+
+def serve(code: str, *, title: str, port: int | None = None, browser: bool = True, theme: str = "light") -> None:
+    """Run a cell as a web page until interrupted, or until the process that started this one is gone.
+
+    Parameters
+    ----------
+    code : str
+        The cell; what it shows last is the page.
+    title : str
+        Name of the page.
+    port : int, optional
+        Default: a free one.
+    browser : bool
+        Open the page in the browser. The address, with its token, is printed either way.
+    theme : {"light", "dark"}
+    """
+    import nbformat
+    from voila.app import Voila
+
+    token = secrets.token_urlsafe(24)
+    number = free_port() if port is None else port
+    with tempfile.TemporaryDirectory(prefix="segcam-") as folder:
+        page = Path(folder) / "segcam.ipynb"
+        nbformat.write(notebook(code, title), page)
+        Voila.clear_instance()
+        app = Voila.instance()
+        # set on the object: on a command line the token would be readable by every user of the machine
+        app.token = token
+        app.ip = HOST
+        app.port = number
+        app.port_retries = 0
+        app.open_browser = False
+        arguments = [str(page), f"--theme={theme}", "--no-browser", "--show_tracebacks=True"]
+        app.initialize(arguments)
+        address = f"http://{HOST}:{number}/?token={token}"
+        print(f"{title}: {address}\nPress Ctrl+C to stop.", flush=True)  # noqa: T201 - what the command is for
+        _end_with_parent()
+        if browser:
+            _open_when_up(address, number)
+        app.start()
+
+
+def _end_with_parent() -> None:
+    """Interrupt this process once the one that started it is gone."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=watch, name="segcam-parent", daemon=True).start()
+
+
+def _open_when_up(address: str, port: int) -> None:
+    """Open the browser once somebody answers on the port."""
+
+    def wait() -> None:
+        import webbrowser
+
+        for _ in range(100):
+            with socket.socket() as probe:
+                probe.settimeout(0.2)
+                if probe.connect_ex((HOST, port)) == 0:
+                    webbrowser.open(address)
+                    return
+            time.sleep(0.1)
+
+    threading.Thread(target=wait, name="segcam-browser", daemon=True).start()

@@ -1,0 +1,118 @@
+"""Small pieces of HTML. Every name that comes from a model or a file is escaped here."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.probe import Probe
+from segcam_widgets.core.scores import SCORES
+from segcam_widgets.core.wording import channel_words, map_words
+
+STYLE = """<style>
+.segcam-explorer { color: var(--jp-ui-font-color1, #212121); font-size: var(--jp-ui-font-size1, 13px); }
+.segcam-explorer .widget-html-content, .segcam-explorer .jupyter-widgets { line-height: 1.35; }
+.segcam-sentence { font-size: 1.08em; padding: 4px 0; min-height: 2.9em; overflow-wrap: anywhere; }
+.segcam-sentence .segcam-blank { color: var(--jp-error-color1, #b71c1c); font-weight: 600; }
+.segcam-error { border-left: 4px solid var(--jp-error-color1, #b71c1c); padding: 4px 8px; margin: 2px 0;
+  background: var(--jp-error-color3, #ffebee); color: #212121; overflow-wrap: anywhere; }
+.segcam-legend { display: flex; flex-wrap: wrap; gap: 3px 12px; max-height: 7.5em; overflow-y: auto; padding: 2px 0; }
+.segcam-legend span.segcam-entry { display: inline-flex; align-items: center; gap: 5px; max-width: 100%; overflow-wrap: anywhere; }
+.segcam-legend i { width: 12px; height: 12px; border: 1px solid var(--jp-border-color1, #777); flex: none; display: inline-block; }
+.segcam-legend .segcam-chosen { font-weight: 700; }
+.segcam-legend small, .segcam-note { color: var(--jp-ui-font-color2, #595959); }
+.segcam-channels { max-height: 240px; overflow-y: auto; }
+.segcam-channels table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.segcam-channels th, .segcam-channels td { text-align: right; padding: 1px 10px; border-bottom: 1px solid var(--jp-border-color2, #ddd); }
+.segcam-channels th { position: sticky; top: 0; background: var(--jp-layout-color1, #fff); }
+.segcam-maps { display: flex; flex-wrap: wrap; gap: 12px; min-height: 190px; }
+.segcam-maps figure { margin: 0; } .segcam-maps figcaption { max-width: 170px; }
+.segcam-maps img { width: 160px; height: auto; image-rendering: pixelated; border: 1px solid var(--jp-border-color2, #ccc); }
+.segcam-busy { visibility: hidden; } .segcam-busy.segcam-on { visibility: visible; }
+.segcam-explorer .bqplot text { fill: var(--jp-ui-font-color1, currentColor); }
+.segcam-explorer :focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
+</style>"""
+
+
+def sentence(explanation: Explanation) -> str:
+    """The line in words, with the class set off and a blank map marked."""
+    query = explanation.query
+    words = map_words(explanation)
+    alarming = explanation.is_empty or not explanation.cam.any()
+    shown = f'<span class="segcam-blank">{escape(words)}</span>' if alarming else f"<b>{escape(words)}</b>"
+    against = "" if query.baseline == "zero" else f", against the {escape(BASELINES[query.baseline].title)}"
+    notes = "".join(f'<div class="segcam-note">{escape(note)}</div>' for note in explanation.notes)
+    return (
+        f'<div class="segcam-sentence" role="status">{escape(METHODS[query.method].title)} of '
+        f"<i>{escape(explanation.class_name)}</i> at <b>{escape(query.layer)}</b>, {escape(SCORES[str(query.score)].title)}"
+        f" {explanation.score:.3g}, {int(explanation.mask.sum())} px{against}: {shown}, "
+        f"{escape(channel_words(explanation.pooled_gradients))}.{notes}</div>"
+    )
+
+
+def error(message: str) -> str:
+    """A mistake in words, announced by screen readers."""
+    return f'<div class="segcam-error" role="alert">{escape(message)}</div>' if message else ""
+
+
+def shares(probe: Probe) -> NDArray[np.float64]:
+    """(C,) the share of pixels predicted as each class."""
+    if probe.multilabel:
+        return (probe.probabilities > 0.5).mean((0, 1))
+    counts = np.bincount(probe.labels.ravel(), minlength=len(probe.class_names))
+    return counts / probe.labels.size
+
+
+def legend(probe: Probe, palette: NDArray[np.uint8], chosen: int) -> str:
+    """Classes that occur (and the chosen one), with colour and share, the largest first."""
+    part = shares(probe)
+    order = [int(c) for c in np.argsort(-part, kind="stable") if part[c] > 0 or c == chosen]
+    entries = "".join(
+        f'<span class="segcam-entry{" segcam-chosen" if c == chosen else ""}"><i style="background:{_css(palette[c])}"></i>'
+        f"{escape(probe.class_names[c])} <small>{percent(part[c])}</small></span>"
+        for c in order
+    )
+    absent = len(part) - len(order)
+    rest = f'<span class="segcam-entry"><small>{absent} more predicted nowhere</small></span>' if absent else ""
+    return f'<div class="segcam-legend" aria-label="Predicted classes and their shares">{entries}{rest}</div>'
+
+
+def percent(share: float) -> str:
+    """ "12 %"; below one "0.3 %", below a tenth "< 0.1 %", none "0 %"."""
+    if share <= 0:
+        return "0 %"
+    if share < 0.001:
+        return "< 0.1 %"
+    return f"{share:.1%}".replace("%", " %") if share < 0.01 else f"{share:.0%}".replace("%", " %")
+
+
+def hover(probe: Probe, row: int, col: int, most: int = 4) -> str:
+    """The likeliest classes at a pixel, as plain text."""
+    values = probe.probabilities[row, col]
+    best = np.argsort(-values, kind="stable")[:most]
+    return ", ".join(f"{probe.class_names[c]} {values[c]:.3f}" for c in best)
+
+
+def channel_table(rows: Sequence[tuple[int, float, float, float, float]]) -> str:
+    """Channels as a table: channel, pooled gradient, contribution in the region, mean and largest activation."""
+    body = "".join(
+        f"<tr><td>{k}</td><td>{g:+.3g}</td><td>{c:+.3g}</td><td>{mean:.3g}</td><td>{top:.3g}</td></tr>"
+        for k, g, c, mean, top in rows
+    )
+    head = "".join(
+        f'<th scope="col">{title}</th>'
+        for title in ("channel", "pooled gradient", "region contribution", "mean activation", "largest")
+    )
+    # the box scrolls, so it must be reachable by keyboard
+    return (
+        '<div class="segcam-channels" tabindex="0" role="region" aria-label="Channels">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _css(colour: NDArray[np.uint8]) -> str:
+    return f"rgb({int(colour[0])},{int(colour[1])},{int(colour[2])})"
