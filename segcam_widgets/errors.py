@@ -28,7 +28,7 @@ class NonFiniteError(SegCamError):
     """NaN or infinity in the input, the logits, the activations or the gradients."""
 
 
-class Cancelled(SegCamError):  # noqa: N818 - the contract's public name; it reports a choice, not a fault
+class Cancelled(SegCamError):
     """The caller's progress function answered False."""
 
 
@@ -38,6 +38,15 @@ def listing(names: Iterable[object], *, limit: int = 12) -> str:
     if len(items) <= limit:
         return ", ".join(items)
     return ", ".join(items[:limit]) + f", ... ({len(items)} in all)"
+
+
+def shown(value: object, *, limit: int = 200) -> str:
+    """A value as a message shows it: its repr on one line, cut where an array or a long text would bury the sentence."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a broken __repr__ must not hide the message it was meant for
+        text = object.__repr__(value)
+    return text if len(text) <= limit else text[:limit] + "..."
 
 
 def must_be_one_of(argument: str, allowed: Iterable[str], received: object) -> str:
@@ -58,8 +67,10 @@ def must_be_one_of(argument: str, allowed: Iterable[str], received: object) -> s
         "`layer` must be one of a, b, c. Received: 'x'. Did you mean 'a'?"
     """
     allowed = list(allowed)
-    message = f"`{argument}` must be one of {listing(allowed)}. Received: {received!r}."
-    close = difflib.get_close_matches(str(received), allowed, n=3, cutoff=0.6)
+    message = f"`{argument}` must be one of {listing(allowed)}. Received: {shown(received)}."
+    # one character more or less in a very long text is no near miss, and looking for one takes minutes
+    near = isinstance(received, str) and len(received) <= 200
+    close = difflib.get_close_matches(str(received), allowed, n=3, cutoff=0.6) if near else []
     if close:
         message += f" Did you mean {' or '.join(repr(name) for name in close)}?"
     return message

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.errors import SegCamError
+from segcam_widgets.core.checks import whole_number
 
 Colours = NDArray[np.uint8]
 Float64 = NDArray[np.float64]
@@ -44,13 +44,16 @@ DEFICIENCIES = {
 
 
 def linear_rgb(colours: Colours) -> Float64:
-    """sRGB bytes (..., 3) as linear light in [0, 1]."""
+    """Linear light in [0, 1] of sRGB bytes (..., 3)."""
     encoded = np.asarray(colours, np.float64) / 255
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
 def oklab(colours: Colours, deficiency: str | None = None) -> Float64:
-    """sRGB bytes (..., 3) in Oklab: lightness [0, 1], green to red, blue to yellow; as seen with a deficiency if one is named."""
+    """Oklab coordinates of sRGB bytes (..., 3): lightness in [0, 1], green to red, blue to yellow.
+
+    As a person with a deficiency sees them where one of :data:`DEFICIENCIES` is named.
+    """
     light = linear_rgb(colours)
     if deficiency is not None:
         light = np.clip(light @ DEFICIENCIES[deficiency].T, 0, 1)
@@ -71,7 +74,7 @@ def _encoded(light: Float64) -> Colours:
 
 # ------------------------------------------------------------------ signed maps
 
-# Hues in degrees of Oklab's a-b plane. Blue and an orange-red stay apart in all three deficiencies; red against green would not.
+# Hues in degrees of Oklab's a-b plane. Blue and orange-red stay apart in all three deficiencies; red and green do not.
 _BLUE, _RED = 256.0, 28.0
 _LIGHTEST, _DARKEST = 0.97, 0.36
 _CHROMA = 0.16
@@ -116,11 +119,12 @@ _MOST = 256
 
 @lru_cache(maxsize=1)
 def _palette() -> Colours:
-    """(256, 3): seven known colours, then always the one that is farthest from all before it in the worst view of it."""
+    """(256, 3): seven known colours, then always the one that is farthest from all before it in its worst view."""
     levels = np.arange(16, 256, 17, dtype=np.uint8)
     candidates = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
     lightness = oklab(candidates)[:, 0]
-    candidates = candidates[(lightness > 0.3) & (lightness < 0.93)]  # neither black nor white: outlines and page use these
+    # neither black nor white: outlines and the page use these
+    candidates = candidates[(lightness > 0.3) & (lightness < 0.93)]
     chosen = np.array(_FIRST, np.uint8)
     # the short cones are missing in one person of ten thousand only: the metric is the two common deficiencies'
     views = (None, "protanopia", "deuteranopia")
@@ -133,7 +137,7 @@ def _palette() -> Colours:
 
     for colour in chosen:
         see(colour)
-    found = []
+    found: list[Colours] = []
     while len(chosen) + len(found) < _MOST:
         # rounded, so that ties break the same way on every machine
         found.append(candidates[np.round(nearest, 9).argmax()])
@@ -159,6 +163,5 @@ def class_colours(count: int) -> Colours:
     SegCamError
         `count` is not a whole number, 1 or more.
     """
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-        raise SegCamError(f"`count` must be a whole number of classes, 1 or more. Received: {count!r}.")
-    return _palette()[np.arange(int(count)) % _MOST]
+    count = whole_number(count, "count", "a whole number of classes", least=1)
+    return _palette()[np.arange(count) % _MOST]

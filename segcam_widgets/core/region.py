@@ -9,16 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.probe import Probe
-from segcam_widgets.errors import SegCamError, must_be_one_of
+from segcam_widgets.errors import SegCamError, must_be_one_of, shown
 
 BoolMask = NDArray[np.bool_]
 TAGS: dict[str, type["Region"]] = {}
+"""Every region type by the name it has in JSON."""
 
 
 class Region(ABC):
-    """A set of pixels of the logits' grid. Immutable, hashable, compared by value; ``a | b``, ``a & b``, ``a - b``, ``~a``.
+    """A set of pixels of the logits' grid: immutable, hashable, compared by value. ``a | b``, ``a & b``, ``a - b``, ``~a``.
 
-    Coordinates are rows and columns of that grid, (H, W) of `probe.logits`.
+    Coordinates are rows and columns of that grid, (H, W) of `probe.logits`. To add one: a frozen dataclass with a `tag`
+    and `rasterize`.
     """
 
     tag: ClassVar[str]
@@ -70,46 +72,90 @@ def grid(probe: Probe) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def must_be_region(value: object, argument: str = "region") -> None:
+    """Raise SegCamError where the value is no region."""
+    if not isinstance(value, Region):
+        raise SegCamError(f"`{argument}` must be a region such as sc.Rectangle(0, 0, 8, 8). Received: {shown(value)}.")
+
+
 # ------------------------------------------------------------------ set algebra
 
 
+def _operand(region: Region, class_names: tuple[str, ...]) -> str:
+    words = region.describe(class_names)
+    return f"({words})" if isinstance(region, _Pair) else words
+
+
 @dataclass(frozen=True)
-class Union(Region):
+class _Pair(Region):
+    """Two regions and what joins them in words."""
+
     left: Region
     right: Region
+    word: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        must_be_region(self.left, "left")
+        must_be_region(self.right, "right")
+
+    def describe(self, class_names: tuple[str, ...] = ()) -> str:
+        """Both operands, the inner pairs in parentheses."""
+        return f"{_operand(self.left, class_names)} {self.word} {_operand(self.right, class_names)}"
+
+
+@dataclass(frozen=True)
+class Union(_Pair):
+    """The pixels of either region."""
+
     tag: ClassVar[str] = "union"
+    word: ClassVar[str] = "or"
 
     def rasterize(self, probe: Probe) -> BoolMask:
+        """(H, W) bool."""
         return self.left.rasterize(probe) | self.right.rasterize(probe)
 
 
 @dataclass(frozen=True)
-class Intersection(Region):
-    left: Region
-    right: Region
+class Intersection(_Pair):
+    """The pixels of both regions."""
+
     tag: ClassVar[str] = "intersection"
+    word: ClassVar[str] = "and"
 
     def rasterize(self, probe: Probe) -> BoolMask:
+        """(H, W) bool."""
         return self.left.rasterize(probe) & self.right.rasterize(probe)
 
 
 @dataclass(frozen=True)
-class Difference(Region):
-    left: Region
-    right: Region
+class Difference(_Pair):
+    """The pixels of the left region that are not in the right one."""
+
     tag: ClassVar[str] = "difference"
+    word: ClassVar[str] = "without"
 
     def rasterize(self, probe: Probe) -> BoolMask:
+        """(H, W) bool."""
         return self.left.rasterize(probe) & ~self.right.rasterize(probe)
 
 
 @dataclass(frozen=True)
 class Complement(Region):
+    """The image's pixels that are not in the region."""
+
     region: Region
     tag: ClassVar[str] = "complement"
 
+    def __post_init__(self) -> None:
+        must_be_region(self.region)
+
     def rasterize(self, probe: Probe) -> BoolMask:
+        """(H, W) bool."""
         return ~self.region.rasterize(probe)
+
+    def describe(self, class_names: tuple[str, ...] = ()) -> str:
+        """All but the region."""
+        return f"all but {_operand(self.region, class_names)}"
 
 
 def region_from_dict(data: Mapping[str, Any]) -> Region:
@@ -120,7 +166,9 @@ def region_from_dict(data: Mapping[str, Any]) -> Region:
     SegCamError
         Where the form is not one that `to_dict` writes.
     """
-    tag = data.get("type") if isinstance(data, Mapping) else data
+    if not isinstance(data, Mapping):
+        raise SegCamError(f"`region` must be a saved region, a mapping with a 'type'. Received: {shown(data)}.")
+    tag = data.get("type")
     if not isinstance(tag, str) or tag not in TAGS:
         raise SegCamError(must_be_one_of("type", TAGS, tag))
     given = {k: v for k, v in data.items() if k != "type"}
@@ -129,4 +177,8 @@ def region_from_dict(data: Mapping[str, Any]) -> Region:
     except SegCamError:
         raise
     except (TypeError, KeyError, ValueError) as error:
-        raise SegCamError(f"A region of type {tag!r} cannot be read from the fields {sorted(given)}.") from error
+        raise SegCamError(
+            f"A saved region of type {tag!r} must hold what to_dict wrote. Received the fields: {shown(given)}."
+        ) from error
+    except RecursionError as error:
+        raise SegCamError("`region` must not be nested hundreds of levels deep.") from error

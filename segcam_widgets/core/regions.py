@@ -1,44 +1,32 @@
-"""Where on the segmentation output one asks: frozen values in rows and columns, turned into pixels by `rasterize`."""
+"""Where on the segmentation output one asks: the regions that the prediction and the truth give, and the drawn ones."""
 
-import base64
-import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import ndimage
 
+from segcam_widgets.core.checks import is_whole, whole_number
 from segcam_widgets.core.probe import Probe
-from segcam_widgets.core.raster import brush_mask, polygon_mask
-from segcam_widgets.core.region import BoolMask, Region, grid
-from segcam_widgets.errors import SegCamError, must_be_one_of
+from segcam_widgets.core.region import BoolMask, Region, grid, must_be_region
+from segcam_widgets.core.shapes import Brush, Everything, Mask, Pixel, Polygon, Rectangle
+from segcam_widgets.errors import SegCamError, must_be_one_of, shown
 
-
-def _number(value: object, argument: str) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float | np.integer | np.floating)
-        or not np.isfinite(value)
-    ):
-        raise SegCamError(f"`{argument}` must be a finite number. Received: {value!r}.")
-    # whole numbers stay int, so that Rectangle(0, 0, 2, 2) prints as typed and equals itself after JSON
-    return int(value) if float(value).is_integer() else float(value)
-
-
-def _points(value: Iterable[Any], argument: str, least: int) -> tuple[tuple[float, float], ...]:
-    try:
-        points = tuple((_number(row, argument), _number(col, argument)) for row, col in value)
-    except TypeError as error:
-        raise SegCamError(f"`{argument}` must be a sequence of (row, col) pairs. Received: {value!r}.") from error
-    except SegCamError:
-        raise
-    except ValueError as error:
-        raise SegCamError(f"`{argument}` must be a sequence of (row, col) pairs. Received: {value!r}.") from error
-    if len(points) < least:
-        raise SegCamError(f"`{argument}` must have at least {least} (row, col) pairs. Received: {len(points)}.")
-    return points
+__all__ = [
+    "Border",
+    "Brush",
+    "Component",
+    "Errors",
+    "Everything",
+    "Mask",
+    "Pixel",
+    "Polygon",
+    "PredictedClass",
+    "Rectangle",
+    "TruthClass",
+    "class_index",
+]
 
 
 def class_index(value: int | str, class_names: tuple[str, ...], argument: str = "class_index") -> int:
@@ -47,8 +35,8 @@ def class_index(value: int | str, class_names: tuple[str, ...], argument: str = 
         if value in class_names:
             return class_names.index(value)
         raise SegCamError(must_be_one_of(argument, class_names, value))
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise SegCamError(f"`{argument}` must be a class's index or name. Received: {value!r}.")
+    if not is_whole(value):
+        raise SegCamError(f"`{argument}` must be a class's index or name. Received: {shown(value)}.")
     if not 0 <= value < len(class_names):
         raise SegCamError(
             f"`{argument}` must be between 0 and {len(class_names) - 1}: the model has {len(class_names)} classes. "
@@ -57,173 +45,19 @@ def class_index(value: int | str, class_names: tuple[str, ...], argument: str = 
     return int(value)
 
 
+def _named_class(value: int | str) -> int | str:
+    """The class as it is kept in a region; whether the model has it shows when a probe is at hand."""
+    if isinstance(value, str):
+        return str(value)
+    if not is_whole(value):
+        raise SegCamError(f"`class_index` must be a class's index or name. Received: {shown(value)}.")
+    return int(value)
+
+
 def _class_label(value: int | str, class_names: tuple[str, ...]) -> str:
-    return class_names[value] if isinstance(value, int) and 0 <= value < len(class_names) else str(value)
-
-
-# ------------------------------------------------------------------ drawn shapes
-
-
-@dataclass(frozen=True)
-class Pixel(Region):
-    """One pixel."""
-
-    row: int
-    col: int
-    tag: ClassVar[str] = "pixel"
-
-    def __post_init__(self) -> None:
-        for name in ("row", "col"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise SegCamError(f"`{name}` must be a whole number of pixels. Received: {value!r}.")
-            object.__setattr__(self, name, int(value))
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        mask = np.zeros(grid(probe), bool)
-        if 0 <= self.row < mask.shape[0] and 0 <= self.col < mask.shape[1]:
-            mask[self.row, self.col] = True
-        return mask
-
-    def describe(self, class_names: tuple[str, ...] = ()) -> str:
-        return f"pixel ({self.row}, {self.col})"
-
-
-@dataclass(frozen=True)
-class Rectangle(Region):
-    """Half-open box, like numpy slices: rows top to bottom - 1. With fractions a pixel is in if its centre is.
-
-    What lies outside the image is cut off; negative numbers are outside, they do not count from the end.
-    """
-
-    top: float
-    left: float
-    bottom: float
-    right: float
-    tag: ClassVar[str] = "rectangle"
-
-    def __post_init__(self) -> None:
-        for f in fields(self):
-            object.__setattr__(self, f.name, _number(getattr(self, f.name), f.name))
-        for low, high in (("top", "bottom"), ("left", "right")):
-            if getattr(self, low) > getattr(self, high):
-                raise SegCamError(
-                    f"`{low}` must not be above `{high}`. Received: {low}={getattr(self, low)}, {high}={getattr(self, high)}."
-                )
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        height, width = grid(probe)
-        rows, cols = np.arange(height) + 0.5, np.arange(width) + 0.5
-        return ((rows >= self.top) & (rows < self.bottom))[:, None] & ((cols >= self.left) & (cols < self.right))
-
-
-@dataclass(frozen=True)
-class Polygon(Region):
-    """Closed polygon in pixel-corner coordinates; a pixel is in if its centre is, by the even-odd rule."""
-
-    points: tuple[tuple[float, float], ...]
-    tag: ClassVar[str] = "polygon"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "points", _points(self.points, "points", 3))
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        return polygon_mask(np.asarray(self.points, float), grid(probe))
-
-
-@dataclass(frozen=True)
-class Brush(Region):
-    """A stroke: pixels whose centre is within `radius` of the line through the points (pixel-corner coordinates)."""
-
-    points: tuple[tuple[float, float], ...]
-    radius: float
-    tag: ClassVar[str] = "brush"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "points", _points(self.points, "points", 1))
-        object.__setattr__(self, "radius", _number(self.radius, "radius"))
-        if self.radius <= 0:
-            raise SegCamError(f"`radius` must be above zero. Received: {self.radius}.")
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        return brush_mask(np.asarray(self.points, float), self.radius, grid(probe))
-
-
-@dataclass(frozen=True, init=False, repr=False)
-class Mask(Region):
-    """Any set of pixels, from a bool array (H, W). The array is copied; regions stay immutable and hashable."""
-
-    shape: tuple[int, int]
-    bits: bytes
-    tag: ClassVar[str] = "mask"
-
-    def __init__(self, array: ArrayLike) -> None:
-        values = np.asarray(array)
-        if values.ndim != 2 or not (values.dtype == bool or np.isin(values, (0, 1)).all()):
-            raise SegCamError(
-                f"`array` must be a 2-D mask of booleans (or zeros and ones). Received: shape {values.shape}, dtype {values.dtype}."
-            )
-        object.__setattr__(self, "shape", (int(values.shape[0]), int(values.shape[1])))
-        object.__setattr__(self, "bits", np.packbits(values.astype(bool)).tobytes())
-
-    @property
-    def array(self) -> BoolMask:
-        count = self.shape[0] * self.shape[1]
-        return np.unpackbits(np.frombuffer(self.bits, np.uint8), count=count).astype(bool).reshape(self.shape)
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        if self.shape != grid(probe):
-            raise SegCamError(f"`region` is a mask of shape {self.shape}; the logits' grid is {grid(probe)}.")
-        return self.array
-
-    def to_dict(self) -> dict[str, Any]:
-        packed = base64.b64encode(zlib.compress(self.bits)).decode()
-        return {"type": self.tag, "shape": list(self.shape), "bits": packed}
-
-    @classmethod
-    def from_fields(cls, given: Mapping[str, Any]) -> Self:
-        height, width = given["shape"]
-        try:
-            bits = np.frombuffer(zlib.decompress(base64.b64decode(given["bits"])), np.uint8)
-        except zlib.error as error:
-            raise ValueError("bits are damaged") from error
-        return cls(np.unpackbits(bits, count=height * width).astype(bool).reshape(height, width))
-
-    def __repr__(self) -> str:
-        return f"Mask({int(self.array.sum())} of {self.shape[0]} x {self.shape[1]} px)"
-
-
-@dataclass(frozen=True)
-class Everything(Region):
-    """The whole image."""
-
-    tag: ClassVar[str] = "everything"
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        return np.ones(grid(probe), bool)
-
-    def describe(self, class_names: tuple[str, ...] = ()) -> str:
-        return "whole image"
-
-
-# ------------------------------------------------------------------ taken from the prediction or the truth
-
-
-@dataclass(frozen=True)
-class PredictedClass(Region):
-    """The pixels predicted as a class (index or name): arg max, or for several sigmoids probability above 0.5."""
-
-    class_index: int | str
-    tag: ClassVar[str] = "predicted_class"
-
-    def rasterize(self, probe: Probe) -> BoolMask:
-        index = class_index(self.class_index, probe.class_names)
-        if probe.multilabel:
-            return probe.probabilities[:, :, index] > 0.5
-        return probe.labels == index
-
-    def describe(self, class_names: tuple[str, ...] = ()) -> str:
-        return f"predicted {_class_label(self.class_index, class_names)}"
+    if isinstance(value, str):
+        return value
+    return class_names[value] if 0 <= value < len(class_names) else f"class {value}"
 
 
 def _truth(probe: Probe) -> NDArray[np.int64]:
@@ -235,16 +69,43 @@ def _truth(probe: Probe) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
+class PredictedClass(Region):
+    """The pixels predicted as a class (index or name): arg max, or for several sigmoids probability above 0.5."""
+
+    class_index: int | str
+    tag: ClassVar[str] = "predicted_class"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "class_index", _named_class(self.class_index))
+
+    def rasterize(self, probe: Probe) -> BoolMask:
+        """(H, W) bool. Raises SegCamError where the model has no such class."""
+        index = class_index(self.class_index, probe.class_names)
+        if probe.multilabel:
+            return probe.probabilities[:, :, index] > 0.5
+        return probe.labels == index
+
+    def describe(self, class_names: tuple[str, ...] = ()) -> str:
+        """The class."""
+        return f"predicted {_class_label(self.class_index, class_names)}"
+
+
+@dataclass(frozen=True)
 class TruthClass(Region):
     """The pixels that are a class (index or name) in the truth."""
 
     class_index: int | str
     tag: ClassVar[str] = "truth_class"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "class_index", _named_class(self.class_index))
+
     def rasterize(self, probe: Probe) -> BoolMask:
+        """(H, W) bool. Raises SegCamError where the probe has no truth, or the model no such class."""
         return _truth(probe) == class_index(self.class_index, probe.class_names)
 
     def describe(self, class_names: tuple[str, ...] = ()) -> str:
+        """The class."""
         return f"true {_class_label(self.class_index, class_names)}"
 
 
@@ -256,17 +117,22 @@ class Component(Region):
     col: int
     tag: ClassVar[str] = "component"
 
-    __post_init__ = Pixel.__post_init__
+    def __post_init__(self) -> None:
+        for name in ("row", "col"):
+            object.__setattr__(self, name, whole_number(getattr(self, name), name, "a whole number of pixels"))
 
     def rasterize(self, probe: Probe) -> BoolMask:
+        """(H, W) bool; nothing for a point outside the image."""
         labels = probe.labels
-        if not (0 <= self.row < labels.shape[0] and 0 <= self.col < labels.shape[1]):
-            return np.zeros(labels.shape, bool)
+        height, width = grid(probe)
+        if not (0 <= self.row < height and 0 <= self.col < width):
+            return np.zeros((height, width), bool)
         segments, _ = ndimage.label(labels == labels[self.row, self.col])
         found: BoolMask = segments == segments[self.row, self.col]
         return found
 
     def describe(self, class_names: tuple[str, ...] = ()) -> str:
+        """Where it was picked."""
         return f"segment at ({self.row}, {self.col})"
 
 
@@ -279,10 +145,12 @@ class Errors(Region):
     tag: ClassVar[str] = "errors"
 
     def __post_init__(self) -> None:
-        if self.kind not in ("false_positive", "false_negative"):
+        object.__setattr__(self, "class_index", _named_class(self.class_index))
+        if not isinstance(self.kind, str) or self.kind not in ("false_positive", "false_negative"):
             raise SegCamError(must_be_one_of("kind", ("false_positive", "false_negative"), self.kind))
 
     def rasterize(self, probe: Probe) -> BoolMask:
+        """(H, W) bool. Raises SegCamError where the probe has no truth, or the model no such class."""
         truth, index = _truth(probe), class_index(self.class_index, probe.class_names)
         predicted = PredictedClass(index).rasterize(probe)
         known = (truth >= 0) & (truth < len(probe.class_names))
@@ -291,25 +159,29 @@ class Errors(Region):
         )
 
     def describe(self, class_names: tuple[str, ...] = ()) -> str:
+        """The kind and the class."""
         return f"{self.kind.replace('_', ' ')}s of {_class_label(self.class_index, class_names)}"
 
 
 @dataclass(frozen=True)
 class Border(Region):
-    """Pixels of a region within `width` (chessboard distance) of a pixel outside it; the image's edge does not count."""
+    """A region's pixels within `width` (chessboard distance) of a pixel outside it; the image's edge does not count."""
 
     region: Region
     width: int
     tag: ClassVar[str] = "border"
 
     def __post_init__(self) -> None:
-        if isinstance(self.width, bool) or not isinstance(self.width, int | np.integer) or self.width < 1:
-            raise SegCamError(f"`width` must be a whole number of pixels, 1 or more. Received: {self.width!r}.")
+        must_be_region(self.region)
+        object.__setattr__(self, "width", whole_number(self.width, "width", "a whole number of pixels", least=1))
 
     def rasterize(self, probe: Probe) -> BoolMask:
+        """(H, W) bool; nothing where the region is the whole image: no pixel is outside."""
         mask = self.region.rasterize(probe)
-        inner = ndimage.binary_erosion(mask, np.ones((3, 3), bool), iterations=int(self.width), border_value=1)
-        return mask & ~inner
+        if mask.all():
+            return np.zeros_like(mask)
+        return mask & (ndimage.distance_transform_cdt(mask, "chessboard") <= self.width)
 
     def describe(self, class_names: tuple[str, ...] = ()) -> str:
-        return f"border of {self.region.describe(class_names)}"
+        """The region, and how wide."""
+        return f"border of {self.region.describe(class_names)}, {self.width} px"

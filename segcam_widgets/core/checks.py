@@ -1,0 +1,72 @@
+"""Numbers that a user typed: what they must be, and the sentence where they are not."""
+
+import numpy as np
+
+from segcam_widgets.errors import SegCamError, shown
+
+FARTHEST = 2.0**31
+"""No image is this large; products of two such coordinates still are ordinary floats."""
+
+
+def is_whole(value: object) -> bool:
+    """Whether the value is an int of Python or numpy; True and False are not."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def whole_number(value: object, argument: str, what: str = "a whole number", *, least: int | None = None) -> int:
+    """The value as an int.
+
+    Parameters
+    ----------
+    value : object
+    argument : str
+        Names it in the message.
+    what : str
+        "a whole number of pixels".
+    least : int, optional
+
+    Raises
+    ------
+    SegCamError
+        It is a bool, no integer, or below `least`.
+    """
+    if not is_whole(value) or (least is not None and int(value) < least):  # type: ignore[call-overload]
+        bound = "" if least is None else f", {least} or more"
+        raise SegCamError(f"`{argument}` must be {what}{bound}. Received: {shown(value)}.")
+    return int(value)  # type: ignore[call-overload]
+
+
+def is_finite_number(value: object) -> bool:
+    """Whether the value is a finite real number of Python or numpy that a float can hold; True and False are not."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    try:
+        return bool(np.isfinite(float(value)))
+    except OverflowError:
+        return False
+
+
+def coordinate(value: object, argument: str) -> float:
+    """A place or a length in pixels; whole numbers come back as int, so that a region prints as it was typed.
+
+    Raises
+    ------
+    SegCamError
+        It is no finite number, or farther away than any image is large.
+    """
+    if not is_finite_number(value) or abs(number := float(value)) > FARTHEST:  # type: ignore[arg-type]
+        raise SegCamError(f"`{argument}` must be a finite number of pixels. Received: {shown(value)}.")
+    return int(number) if number.is_integer() else number
+
+
+def grid_size(value: object, argument: str = "size") -> tuple[int, int]:
+    """(height, width), both 1 or more.
+
+    Raises
+    ------
+    SegCamError
+        It is anything else.
+    """
+    if isinstance(value, tuple | list | np.ndarray) and len(value) == 2 and all(is_whole(v) and v > 0 for v in value):
+        return int(value[0]), int(value[1])
+    raise SegCamError(f"`{argument}` must be (height, width), two whole numbers above zero. Received: {shown(value)}.")
