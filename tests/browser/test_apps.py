@@ -62,6 +62,7 @@ def test_an_error_in_the_cell_is_told(note):
         note("undefined_name", "voila")
 
 
+@pytest.mark.browser
 def test_an_error_in_the_page_fails_the_test(pytester, monkeypatch, request):
     """Run a test whose page throws, in a pytest of its own."""
     monkeypatch.syspath_prepend(request.config.rootpath)

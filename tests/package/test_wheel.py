@@ -48,23 +48,21 @@ def test_every_tracked_file_of_the_package_is_in_the_wheel(wheel):
 
 def test_javascript_and_demo_are_found_from_another_folder(elsewhere, tmp_path):
     code = """if True:
-        import json, importlib.resources, segcam_widgets
-        root = importlib.resources.files(segcam_widgets)
-        folders = [root / "ui" / "canvas", root / "demo" / "textures", root]
-        print(json.dumps([str(root), *([file.name for file in folder.iterdir()] for folder in folders)]))
+        import json, pathlib, segcam_widgets
+        root = pathlib.Path(segcam_widgets.__file__).parent
+        print(json.dumps([str(root), [file.relative_to(root).as_posix() for file in root.rglob("*")]]))
     """
-    root, canvas, demo, package = run_installed(elsewhere, tmp_path, code)
+    root, files = run_installed(elsewhere, tmp_path, code)
     assert Path(root) == elsewhere / "segcam_widgets"
-    assert {".js", ".css"} <= {Path(name).suffix for name in canvas}
-    assert {".keras", ".json"} <= {Path(name).suffix for name in demo}
-    assert {"py.typed", "__init__.pyi"} <= set(package)
+    assert {"py.typed", "__init__.pyi", "demo/textures/model.keras", "demo/textures/CARD.md"} <= set(files)
+    assert {".js", ".css"} <= {Path(name).suffix for name in files if name.startswith("ui/canvas/")}
 
 
 def test_the_canvas_is_built_from_the_installed_files(elsewhere, tmp_path):
     code = """if True:
         import json
-        from segcam_widgets.ui.canvas import SegCanvas
-        print(json.dumps([str(SegCanvas._esm), str(SegCanvas._css)]))
+        from segcam_widgets.ui.canvas import SegmentationCanvas
+        print(json.dumps([str(SegmentationCanvas._esm), str(SegmentationCanvas._css)]))
     """
     script, style = run_installed(elsewhere, tmp_path, code)
     assert "export default" in script
