@@ -10,58 +10,18 @@ registry.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 from segcam_widgets.core.region import Complement, Difference, Intersection, Region, Union
 from segcam_widgets.core.regions import Brush, Component, Everything, Pixel, Polygon, Rectangle
 from segcam_widgets.core.registry import Registry
 from segcam_widgets.errors import SegCamError, must_be_one_of
+from segcam_widgets.ui.grid_mapping import GridMapping as GridMapping
 
 Shape = dict[str, Any]
+Gesture = Literal["freehand", "polygon", "rectangle", "brush", "point"]
 OPS = ("add", "subtract", "intersect")
-
-
-@dataclass(frozen=True, slots=True)
-class GridMapping:
-    """Between the pixels of the displayed image and the grid of the logits; both cover the same picture.
-
-    Attributes
-    ----------
-    display : (h', w')
-        Rows and columns of the displayed image.
-    grid : (H, W)
-        Rows and columns of the logits.
-    """
-
-    display: tuple[int, int]
-    grid: tuple[int, int]
-
-    def __post_init__(self) -> None:
-        for name in ("display", "grid"):
-            size = getattr(self, name)
-            if len(size) != 2 or min(size) < 1:
-                raise SegCamError(f"`{name}` must be two sizes of at least 1. Received: {size!r}.")
-
-    def to_grid(self, point: Sequence[float]) -> tuple[float, float]:
-        """(row, col) of a display point (x, y), both with whole numbers at pixel corners."""
-        x, y = point
-        return y * self.grid[0] / self.display[0], x * self.grid[1] / self.display[1]
-
-    def to_display(self, row: float, col: float) -> list[float]:
-        """[x, y] of a place of the grid."""
-        return [col * self.display[1] / self.grid[1], row * self.display[0] / self.grid[0]]
-
-    def cell(self, point: Sequence[float]) -> tuple[int, int]:
-        """Row and column of the grid's pixel under a display point; the far edges belong to the last pixel."""
-        row, col = self.to_grid(point)
-        return min(max(math.floor(row), 0), self.grid[0] - 1), min(max(math.floor(col), 0), self.grid[1] - 1)
-
-    @property
-    def radius_scale(self) -> float:
-        """Grid pixels a display pixel, for lengths without a direction: the geometric mean of both axes."""
-        return math.sqrt(self.grid[0] / self.display[0] * self.grid[1] / self.display[1])
 
 
 class RegionTool(ABC):
@@ -87,7 +47,7 @@ class RegionTool(ABC):
     label: ClassVar[str]
     tooltip: ClassVar[str]
     icon: ClassVar[str]
-    gesture: ClassVar[Literal["freehand", "polygon", "rectangle", "brush", "point"]]
+    gesture: ClassVar[Gesture]
     shortcut: ClassVar[str]
     region_type: ClassVar[type[Region]]
     least_points: ClassVar[int] = 1
@@ -113,7 +73,7 @@ class FreehandTool(RegionTool):
     label = "Freehand"
     tooltip = "Freehand: press and draw around the region; it closes when you let go."
     icon = "M6 15c-3-4 0-10 6-10s9 4 7 8s-7 5-10 4s-2-4 0-4s3 3 1 7"
-    gesture = "freehand"
+    gesture: ClassVar[Gesture] = "freehand"
     shortcut = "f"
     region_type = Polygon
     least_points = 3
@@ -134,7 +94,7 @@ class PolygonTool(FreehandTool):
     label = "Polygon"
     tooltip = "Polygon: click corner after corner; click the first one, double-click or press Enter to close."
     icon = "M5 9l8-5l7 7l-4 9H7z"
-    gesture = "polygon"
+    gesture: ClassVar[Gesture] = "polygon"
     shortcut = "p"
 
 
@@ -145,7 +105,7 @@ class RectangleTool(RegionTool):
     label = "Rectangle"
     tooltip = "Rectangle: press at one corner and drag to the opposite one."
     icon = "M4 6h16v12H4z"
-    gesture = "rectangle"
+    gesture: ClassVar[Gesture] = "rectangle"
     shortcut = "r"
     region_type = Rectangle
     least_points = 2
@@ -168,7 +128,7 @@ class BrushTool(RegionTool):
     label = "Brush"
     tooltip = "Brush: paint over the region; the keys [ and ] change the radius."
     icon = "M14 4l6 6l-8 7l-5-5zM7 12c-3 1-2 5-5 7c4 2 9 1 10-2"
-    gesture = "brush"
+    gesture: ClassVar[Gesture] = "brush"
     shortcut = "b"
     region_type = Brush
 
@@ -190,7 +150,7 @@ class SegmentTool(RegionTool):
     label = "Segment"
     tooltip = "Segment: click into the prediction to take the connected segment under the pointer."
     icon = "M4 5l7-1l3 5l-4 6l-6-2zM15 10l5-2l1 9l-7 3l-3-4zM7 9h.01"
-    gesture = "point"
+    gesture: ClassVar[Gesture] = "point"
     shortcut = "s"
     region_type = Component
 
@@ -210,7 +170,7 @@ class PixelTool(RegionTool):
     label = "Pixel"
     tooltip = "Pixel: click to take a single pixel of the output."
     icon = "M9 9h6v6H9zM12 2v4M12 18v4M2 12h4M18 12h4"
-    gesture = "point"
+    gesture: ClassVar[Gesture] = "point"
     shortcut = "x"
     region_type = Pixel
 
@@ -356,4 +316,8 @@ def _leaf(region: Region, mapping: GridMapping, op: str) -> Shape | None:
     tool = next((tool for tool in tools if type(region) is tool.region_type), None)
     if tool is None:
         return None
-    return checked_shape(tool.from_region(region, mapping) | {"op": op})
+    shape = checked_shape(tool.from_region(region, mapping) | {"op": op})
+    # a pixel that is not on the grid has no place in the picture; to click at the edge would mean another one
+    if tool.gesture == "point" and tool.to_region(shape, mapping) != region:
+        return None
+    return shape

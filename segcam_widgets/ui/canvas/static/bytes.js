@@ -1,0 +1,91 @@
+// Raw bytes from the kernel, and numbers printed for people.
+
+/** A trait's bytes as Uint8Array; ipywidgets hands over a DataView, a test may hand over an ArrayBuffer. */
+function bytesOf(data) {
+  if (!data) return new Uint8Array(0);
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** The same bytes at an address that typed arrays of any width accept. */
+function alignedBuffer(data) {
+  const bytes = bytesOf(data);
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+}
+
+/** IEEE half precision to a Number. */
+function halfToNumber(half) {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+let HALVES = null; // all 65536 values, made when the first float16 map comes
+
+function halvesToFloat32(halves, scale) {
+  HALVES ??= Float32Array.from({ length: 65536 }, (_, i) => halfToNumber(i));
+  const values = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) values[i] = HALVES[halves[i]] * scale;
+  return values;
+}
+
+/**
+ * The heat trait as {height, width, values, low, high, seq}, or null where there is no map.
+ * `low` and `high` are the extremes of the finite values (NaN where there are none).
+ */
+function decodeHeat(trait) {
+  if (!trait || !trait.shape) return null;
+  const [height, width] = trait.shape;
+  const buffer = alignedBuffer(trait.data);
+  const values =
+    trait.dtype === "float16" ? halvesToFloat32(new Uint16Array(buffer), trait.scale) : new Float32Array(buffer);
+  if (!height || !width || values.length !== height * width) return null;
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i];
+    if (v - v !== 0) continue; // NaN and the infinities
+    if (v < low) low = v;
+    if (v > high) high = v;
+  }
+  if (low > high) low = high = NaN;
+  return { height, width, values, low, high, seq: trait.seq ?? 0 };
+}
+
+/** A label trait as {height, width, values, nothing}; `nothing` is the value of pixels without a class. */
+function decodeLabels(trait) {
+  if (!trait || !trait.shape) return null;
+  const [height, width] = trait.shape;
+  const wide = trait.dtype === "uint16";
+  const values = wide ? new Uint16Array(alignedBuffer(trait.data)) : bytesOf(trait.data);
+  if (!height || !width || values.length !== height * width) return null;
+  return { height, width, values, nothing: wide ? 65535 : 255 };
+}
+
+/** A packed mask (numpy.packbits, most significant bit first) as {height, width, values} of zeros and ones. */
+function decodeMask(trait) {
+  if (!trait || !trait.shape) return null;
+  const [height, width] = trait.shape;
+  const bits = bytesOf(trait.data);
+  const size = height * width;
+  if (!size || bits.length !== Math.ceil(size / 8)) return null;
+  const values = new Uint8Array(size);
+  for (let i = 0; i < size; i++) values[i] = (bits[i >> 3] >> (7 - (i & 7))) & 1;
+  return { height, width, values };
+}
+
+/** A number for people: sign always shown (a true minus), three significant digits, zero as "0". */
+function signedNumber(value) {
+  if (Number.isNaN(value)) return "no value";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const sign = value < 0 ? "\u2212" : "+";
+  if (size === Infinity) return `${sign}\u221e`;
+  // 999.6 rounds to 1.00e+3 in toPrecision(3): numbers up to 99 999 are written out instead
+  let text = size >= 100 && size < 99999.5 ? size.toFixed(0) : size.toPrecision(3);
+  if (size < 1e-3 || size >= 99999.5) text = size.toExponential(2);
+  return sign + text.replace("e-", "e\u2212");
+}

@@ -1,0 +1,221 @@
+// What a press, a drag and a release mean for the chosen tool. Knows neither mouse nor keyboard: both call it.
+
+/** A tool's way of drawing: "freehand", "rectangle", "brush" drag; "polygon" clicks; "point" is done at once; "move". */
+const DRAGS = new Set(["freehand", "rectangle", "brush", "move"]);
+
+/** The finished form of what was drawn, or null where it is too small to be meant. `unit`: image pixels a CSS pixel. */
+function finishedShape(how, shape, unit) {
+  const least = Math.min(0.999, 2 * unit);
+  const points = how === "freehand" || how === "brush" ? simplify(shape.points, unit / 2) : shape.points;
+  if (how === "rectangle") {
+    const [left, top, right, bottom] = bounds(points);
+    if (right - left < least || bottom - top < least) return null;
+    return { ...shape, points: rounded([[left, top], [right, bottom]]) };
+  }
+  const isArea = how === "freehand" || how === "polygon";
+  if (isArea && (points.length < 3 || polygonArea(points) < least * least)) return null;
+  return { ...shape, points: rounded(points) };
+}
+
+/** A place on the shape, away from its handles, where the keyboard can pick it up. */
+function gripOf(shape) {
+  const { points } = shape;
+  if (shape.kind === "brush" || isPointKind(shape.kind)) return points[points.length >> 1];
+  const [left, top, right, bottom] = bounds(points);
+  const centre = [(left + right) / 2, (top + bottom) / 2];
+  if (shape.kind === "rectangle" || insidePolygon(centre, points)) return centre;
+  return [(points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2];
+}
+
+/**
+ * host: {history, how(), tool(), radius(), size() -> [h', w'], unit(), say(words), refresh()}.
+ * A `reach` is how near counts as "on it", in image pixels; larger for a finger than for a mouse.
+ */
+function createDrawing(host) {
+  const { history } = host;
+  let gesture = null;
+  let selected = -1;
+  let hovered = -1;
+
+  const changed = () => host.refresh();
+  function sendDraft() {
+    const { how, shape, rubber, index } = gesture;
+    const points = rubber ? [...shape.points, rubber] : shape.points;
+    const draft = finishedShape(how, { ...shape, points }, host.unit());
+    if (draft && index !== undefined) draft.index = index;
+    history.draft(draft);
+  }
+  function begin(p, op) {
+    const how = host.how();
+    const shape = { kind: host.tool(), points: [p], op };
+    if (how === "brush") shape.radius = host.radius();
+    if (how === "rectangle") shape.points.push(p);
+    gesture = { how, shape };
+  }
+  function pickUp(p, reach) {
+    const shapes = history.shapes();
+    const under = hitTest(shapes, p, reach);
+    const index = [selected, under].find((i) => shapes[i] && hitHandle(shapes[i], p, reach) >= 0) ?? under;
+    selected = index;
+    if (index < 0) return false;
+    const shape = shapes[index];
+    gesture = { how: "move", shape, original: shape, start: p, index, handle: hitHandle(shape, p, reach) };
+    host.say(`${shape.kind} picked up`);
+    return true;
+  }
+  function pressPolygon(p, op, reach) {
+    if (!gesture) return begin(p, op);
+    const { points } = gesture.shape;
+    const closes = distance(p, points[0]) <= reach || distance(p, points.at(-1)) <= reach / 2;
+    if (closes && points.length > 2) return finish();
+    if (distance(p, points.at(-1)) > 0) points.push(p);
+    gesture.rubber = null;
+    host.say(`point ${points.length}`);
+    sendDraft();
+  }
+  function commit(shape, words) {
+    history.commit([...history.shapes(), shape]);
+    host.say(words);
+  }
+  function drop({ shape, original, index }) {
+    if (shape === original) return history.draft(null);
+    history.commit(history.shapes().map((other, i) => (i === index ? shape : other)));
+    host.say(`${shape.kind} moved`);
+  }
+  function finish() {
+    if (!gesture) return;
+    const done = gesture;
+    gesture = null;
+    if (done.how === "move") drop(done);
+    else {
+      const shape = finishedShape(done.how, done.shape, host.unit());
+      if (shape) commit(shape, `${shape.kind}: ${shape.op}; ${history.shapes().length + 1} drawn`);
+      else {
+        history.draft(null);
+        host.say("too small, not drawn");
+      }
+    }
+    changed();
+  }
+  function cancel() {
+    if (!gesture) return false;
+    gesture = null;
+    history.draft(null);
+    host.say("cancelled");
+    changed();
+    return true;
+  }
+
+  return {
+    busy: () => gesture !== null,
+    dragging: () => gesture !== null && DRAGS.has(gesture.how),
+    finish,
+    cancel,
+    /** Begin, place a point, or (with a drag under way, from the keyboard) end. Returns whether something was there. */
+    press(p, op, reach) {
+      p = clampPoint(p, host.size());
+      if (gesture && DRAGS.has(gesture.how)) {
+        finish();
+        return true;
+      }
+      const how = host.how();
+      let found = true;
+      if (how === "move") found = pickUp(p, reach);
+      else if (how === "point") commit({ kind: host.tool(), points: rounded([p]), op }, `${host.tool()}: ${op}`);
+      else if (how === "polygon") pressPolygon(p, op, reach);
+      else {
+        begin(p, op);
+        sendDraft();
+      }
+      changed();
+      return found;
+    },
+    /** The pointer or crosshair moves on while a shape is drawn or moved. */
+    drag(places) {
+      if (!gesture) return;
+      const { how, shape, original, start, handle } = gesture;
+      for (const place of places) {
+        const p = clampPoint(place, host.size());
+        if (how === "polygon") gesture.rubber = p;
+        else if (how === "rectangle") shape.points[1] = p;
+        else if (how !== "move") {
+          if (distance(p, shape.points.at(-1)) > 0) shape.points.push(p);
+        } else if (handle >= 0) gesture.shape = bentShape(original, handle, p);
+        else gesture.shape = movedShape(original, p[0] - start[0], p[1] - start[1], host.size());
+      }
+      sendDraft();
+      changed();
+    },
+    /** The button or finger is lifted: a drag ends, a polygon goes on. */
+    release() {
+      if (gesture && DRAGS.has(gesture.how)) finish();
+    },
+    /** Take back the last point of a polygon. */
+    back() {
+      if (gesture?.how !== "polygon") return cancel();
+      gesture.shape.points.pop();
+      if (!gesture.shape.points.length) return cancel();
+      sendDraft();
+      changed();
+      return true;
+    },
+    hover(p, reach) {
+      hovered = p && host.how() === "move" && !gesture ? hitTest(history.shapes(), p, reach) : -1;
+      return hovered >= 0;
+    },
+    /** Select the next shape and answer where to pick it up; null where there is none. */
+    next() {
+      const shapes = history.shapes();
+      if (!shapes.length) return null;
+      selected = (selected + 1) % shapes.length;
+      host.say(`${shapes[selected].kind}, ${selected + 1} of ${shapes.length}, selected`);
+      changed();
+      return gripOf(shapes[selected]);
+    },
+    deselect() {
+      const was = selected >= 0;
+      selected = -1;
+      changed();
+      return was;
+    },
+    /** Delete the selected shape, or all. */
+    remove() {
+      if (selected >= 0 && host.how() === "move") {
+        const gone = selected;
+        selected = -1;
+        history.commit(history.shapes().filter((_, i) => i !== gone));
+        host.say("shape deleted");
+      } else if (history.clear()) host.say("cleared");
+      changed();
+    },
+    /** Shapes changed from elsewhere: what was being moved may be gone. */
+    sync() {
+      if (gesture?.how === "move" && history.shapes()[gesture.index] !== gesture.original) gesture = null;
+      if (selected >= history.shapes().length) selected = -1;
+      hovered = -1;
+    },
+    /** The tool changed: a polygon that is one is kept, anything else ends. */
+    leave() {
+      if (gesture?.how === "polygon" && finishedShape("polygon", gesture.shape, host.unit())) finish();
+      else cancel();
+      selected = hovered = -1;
+    },
+    scene() {
+      const shapes = history.shapes();
+      const moving = gesture?.how === "move";
+      const marked = host.how() === "move" ? (moving ? gesture.index : hovered >= 0 ? hovered : selected) : -1;
+      const active = gesture && { ...gesture.shape };
+      if (gesture?.rubber) active.points = [...active.points, gesture.rubber];
+      return {
+        shapes,
+        active,
+        open: gesture !== null && (gesture.how === "freehand" || gesture.how === "polygon"),
+        placed: gesture?.how === "polygon" ? gesture.shape.points : null,
+        replaced: moving ? gesture.index : -1,
+        selected: marked,
+        handles: marked >= 0 && shapes[marked] ? handlesOf(moving ? gesture.shape : shapes[marked]) : null,
+        hot: moving ? gesture.handle : -1,
+      };
+    },
+  };
+}

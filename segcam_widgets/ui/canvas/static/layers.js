@@ -1,0 +1,116 @@
+// What lies under the drawing: one function a layer, each paints a whole canvas at the resolution of the screen.
+
+const SHADE = 0xff000000; // opaque black, packed
+const LIGHT = 0xffffffff;
+
+/** Give a canvas its size in device pixels; setting it clears the canvas, so only when it differs. */
+function resizeCanvas(canvas, width, height) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+}
+
+function wipe(canvas) {
+  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+}
+
+/** Let `fill(out, height, width)` write packed colours, one for each device pixel, and show them. */
+function paintPixels(canvas, fill) {
+  const context = canvas.getContext("2d");
+  const picture = context.createImageData(canvas.width, canvas.height);
+  fill(new Uint32Array(picture.data.buffer), canvas.height, canvas.width);
+  context.putImageData(picture, 0, 0);
+}
+
+/** The picture itself: its own pixels where they are enlarged by a whole number, smoothed elsewhere. */
+function paintImage(canvas, bitmap) {
+  wipe(canvas);
+  if (!bitmap) return;
+  const context = canvas.getContext("2d");
+  const factor = canvas.width / bitmap.width;
+  context.imageSmoothingEnabled = !(factor >= 2 && Number.isInteger(factor));
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+}
+
+/** Labels as flat colours. */
+function colourLabels(labels, palette, height, width, out) {
+  const rows = nearestTable(height, labels.height);
+  const cols = nearestTable(width, labels.width);
+  for (let y = 0, at = 0; y < height; y++) {
+    const start = rows[y] * labels.width;
+    for (let x = 0; x < width; x++, at++) {
+      const label = labels.values[start + cols[x]];
+      out[at] = label < palette.length ? palette[label] : CLEAR;
+    }
+  }
+}
+
+/**
+ * Labels as line art, so that the truth is never taken for the prediction: a band along the inside of each segment's
+ * border, hatching within, both in the class's colour with a dark edge that separates them from any ground.
+ */
+function hatchLabels(labels, palette, height, width, out, unit) {
+  const rows = nearestTable(height, labels.height);
+  const cols = nearestTable(width, labels.width);
+  const band = Math.max(1, Math.round(2 * unit));
+  const period = Math.round(16 * unit);
+  const stripe = Math.max(1, Math.round(1.5 * unit));
+  const edge = Math.max(1, Math.round(unit));
+  const at = (y, x) => labels.values[rows[y < 0 ? 0 : y < height ? y : height - 1] * labels.width + cols[x < 0 ? 0 : x < width ? x : width - 1]];
+  const differs = (y, x, label, by) =>
+    at(y - by, x) !== label || at(y + by, x) !== label || at(y, x - by) !== label || at(y, x + by) !== label;
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      const label = at(y, x);
+      if (label >= palette.length) {
+        out[i] = CLEAR;
+        continue;
+      }
+      const phase = (x + y) % period;
+      if (differs(y, x, label, edge)) out[i] = SHADE;
+      else if (differs(y, x, label, edge + band) || phase < stripe) out[i] = palette[label];
+      else out[i] = phase < stripe + edge ? (SHADE & 0x00ffffff) | 0x80000000 : CLEAR;
+    }
+  }
+}
+
+/** The mask at screen resolution with a margin of `margin` empty pixels around it: {cells, stride}. */
+function spreadMask(mask, height, width, margin) {
+  const rows = nearestTable(height, mask.height);
+  const cols = nearestTable(width, mask.width);
+  const stride = width + 2 * margin;
+  const cells = new Uint8Array(stride * (height + 2 * margin));
+  for (let y = 0; y < height; y++) {
+    const from = rows[y] * mask.width;
+    const to = (y + margin) * stride + margin;
+    for (let x = 0; x < width; x++) cells[to + x] = mask.values[from + cols[x]];
+  }
+  return { cells, stride };
+}
+
+/**
+ * The region as Python rasterised it: a light line just inside its border, a dark one just outside, `unit` device
+ * pixels each; `dim` in [0, 1] darkens what is outside. Work for each pixel is constant, however ragged the region.
+ */
+function outlineMask(mask, height, width, out, unit, dim, outline) {
+  const thick = Math.max(1, Math.round(1.5 * unit));
+  const { cells, stride } = spreadMask(mask, height, width, thick);
+  const outside = ((Math.round(dim * 255) << 24) >>> 0) | 0;
+  for (let y = 0, i = 0; y < height; y++) {
+    let c = (y + thick) * stride + thick;
+    for (let x = 0; x < width; x++, c++, i++) {
+      const here = cells[c];
+      const ground = here ? CLEAR : outside;
+      out[i] = outline && bordersOther(cells, c, stride, thick, here) ? (here ? LIGHT : SHADE) : ground;
+    }
+  }
+}
+
+function bordersOther(cells, c, stride, thick, here) {
+  const up = c - thick * stride;
+  const down = c + thick * stride;
+  return (
+    cells[c - thick] !== here || cells[c + thick] !== here || cells[up] !== here || cells[down] !== here ||
+    cells[up - thick] !== here || cells[up + thick] !== here || cells[down - thick] !== here || cells[down + thick] !== here
+  );
+}

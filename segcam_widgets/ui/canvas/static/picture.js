@@ -1,0 +1,157 @@
+// The stack of canvases: reads the model's layers, keeps them decoded, repaints what changed, once a frame.
+
+const MOST_PIXELS = 4e6; // device pixels of a layer; a larger screen gets the same picture, a little softer
+const WITHOUT_IMAGE = [240, 320];
+// which layers must be painted again when a trait changes; opacity and visibility are left to the style sheet
+const REPAINTS = {
+  labels: ["labels"],
+  truth: ["truth"],
+  palette: ["labels", "truth"],
+  heat: ["heat"],
+  lut: ["heat"],
+  vmax: ["heat"],
+  smooth: ["heat"],
+  relu: ["heat"],
+  fade: ["heat"],
+  region_mask: ["region"],
+  region_visible: ["region"],
+  dim_outside: ["region"],
+};
+const LAYERS = ["image", "labels", "heat", "truth", "region"]; // bottom to top; the line art stays above the map
+
+/**
+ * Returns {stage, canvas, touch(trait), layout(available), size(), scale(), ratio(), data, look(), stop()}.
+ * `painted()` is called after every repaint.
+ */
+function createPicture(model, painted) {
+  const stage = make("div", "sc-stage");
+  const layers = {};
+  for (const name of LAYERS) {
+    layers[name] = make("canvas", `sc-layer sc-${name}`, { "aria-hidden": "true" });
+    stage.append(layers[name]);
+  }
+  const canvas = make("canvas", "sc-layer sc-draw", { tabindex: "0", role: "application" });
+  stage.append(canvas);
+
+  const data = { bitmap: null, heat: null, labels: null, truth: null, mask: null };
+  const dirty = new Set();
+  let decoding = 0; // number of the image that is being decoded, 0 when none is
+  let images = 0;
+  let frame = 0;
+  let fit = { scale: 1, width: 0, height: 0 };
+  let ratio = 1;
+  let available = 0;
+  let stopped = false;
+
+  const shape = () => (data.bitmap ? [data.bitmap.height, data.bitmap.width] : WITHOUT_IMAGE);
+  const look = () => ({
+    lut: packedColours(model.get("lut")),
+    limit: model.get("vmax"),
+    smooth: model.get("smooth"),
+    relu: model.get("relu"),
+    fade: model.get("fade"),
+  });
+  const read = {
+    heat: () => (data.heat = decodeHeat(model.get("heat"))),
+    labels: () => (data.labels = decodeLabels(model.get("labels"))),
+    truth: () => (data.truth = decodeLabels(model.get("truth"))),
+    region_mask: () => (data.mask = decodeMask(model.get("region_mask"))),
+  };
+  const paint = {
+    image: (target) => paintImage(target, data.bitmap),
+    labels: (target) => paintOr(target, data.labels, (o, h, w) => colourLabels(data.labels, palette(), h, w, o)),
+    truth: (target) => paintOr(target, data.truth, (o, h, w) => hatchLabels(data.truth, palette(), h, w, o, ratio)),
+    heat(target) {
+      paintOr(target, data.heat, (o, h, w) => colourHeat(data.heat, look(), h, w, o));
+      if (data.heat) stage.dataset.heatSeq = data.heat.seq; // what is on the screen now, for whoever waits for it
+      else delete stage.dataset.heatSeq;
+    },
+    region(target) {
+      const [dim, outline] = [model.get("dim_outside"), model.get("region_visible")];
+      const shown = data.mask && (dim > 0 || outline);
+      paintOr(target, shown, (o, h, w) => outlineMask(data.mask, h, w, o, ratio, dim, outline));
+    },
+  };
+  const palette = () => packedPalette(model.get("palette"));
+  const paintOr = (target, there, fill) => (there ? paintPixels(target, fill) : wipe(target));
+
+  function request(names) {
+    names.forEach((name) => dirty.add(name));
+    if (!frame && !stopped) frame = requestAnimationFrame(repaint);
+  }
+  function repaint() {
+    frame = 0;
+    // a new picture and its overlays come in one message; they are shown in one frame too, once the picture is decoded
+    if (decoding || !fit.width) return;
+    for (const name of LAYERS) if (dirty.has(name)) paint[name](layers[name]);
+    dirty.clear();
+    painted();
+  }
+  async function decode() {
+    const mine = (decoding = ++images);
+    const trait = model.get("image");
+    let bitmap = null;
+    try {
+      if (trait?.data) bitmap = await createImageBitmap(new Blob([bytesOf(trait.data)], { type: "image/png" }));
+    } catch {
+      bitmap = null; // damaged bytes: the placeholder says more than the last picture would
+    }
+    if (mine !== images || stopped) return bitmap?.close();
+    decoding = 0;
+    data.bitmap?.close();
+    data.bitmap = bitmap;
+    resize();
+  }
+  function showStyles() {
+    const visible = { labels: "labels_visible", truth: "truth_visible", heat: "heat_visible" };
+    for (const [name, trait] of Object.entries(visible)) {
+      layers[name].style.opacity = model.get(`${name}_opacity`);
+      layers[name].style.visibility = model.get(trait) ? "visible" : "hidden";
+    }
+  }
+  function resize() {
+    if (available <= 0) return;
+    fit = fitSize(shape(), available, model.get("max_width"), model.get("max_height"));
+    const wanted = window.devicePixelRatio || 1;
+    ratio = Math.min(wanted, Math.sqrt(MOST_PIXELS / (fit.width * fit.height)));
+    stage.style.width = `${fit.width}px`;
+    stage.style.height = `${fit.height}px`;
+    for (const target of [...Object.values(layers), canvas])
+      resizeCanvas(target, Math.round(fit.width * ratio), Math.round(fit.height * ratio));
+    request(LAYERS);
+  }
+  for (const decodeLayer of Object.values(read)) decodeLayer();
+  decode();
+  showStyles();
+  return {
+    stage,
+    canvas,
+    data,
+    look,
+    resize,
+    size: shape,
+    scale: () => fit.width / shape()[1],
+    ratio: () => ratio,
+    width: () => fit.width,
+    /** A trait changed: decode it again if it is data, repaint what shows it. */
+    touch(trait) {
+      if (trait === "image") decode();
+      else if (trait === "max_width" || trait === "max_height") resize();
+      else {
+        read[trait]?.();
+        showStyles();
+        request(REPAINTS[trait] ?? []);
+      }
+    },
+    layout(width) {
+      if (width === available && width > 0) return;
+      available = width;
+      resize();
+    },
+    stop() {
+      stopped = true;
+      cancelAnimationFrame(frame);
+      data.bitmap?.close();
+    },
+  };
+}
