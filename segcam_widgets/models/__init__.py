@@ -1,1 +1,5 @@
 """Everything that knows Keras and TensorFlow."""
+
+from segcam_widgets.models.startup import load_tensorflow
+
+load_tensorflow()

@@ -39,24 +39,23 @@ class QueryControls(W.VBox):
         self._probe: Probe | None = None
         self._labels: dict[str, str] = {}
         self._options: dict[str, W.Widget] = {}
-        full = W.Layout(width="auto")
-        self.layer_slider = W.IntSlider(description="Layer", readout=False, style=WIDE, layout=full)
+        self.layer_slider = W.IntSlider(description="Layer", readout=False, style=WIDE, layout=W.Layout(width="auto"))
         self.layer_list = W.Combobox(
             placeholder="type to search layers", description="", ensure_option=False, continuous_update=False,
             tooltip="Layer: type a part of the name", layout=W.Layout(width="auto", margin="0 0 4px 76px"),
         )  # fmt: skip
-        self.class_slider = W.IntSlider(description="Class", readout=False, style=WIDE, layout=full)
+        self.class_slider = W.IntSlider(description="Class", readout=False, style=WIDE, layout=W.Layout(width="auto"))
         self.class_list = W.Dropdown(
             description="", tooltip="Class", layout=W.Layout(width="auto", margin="0 0 4px 76px")
         )
-        self.score = W.Dropdown(description="Score", tooltip="What is asked of the region's pixels", style=WIDE, layout=full)
-        self.rival = W.Dropdown(description="Rival", tooltip="The class to compare with", style=WIDE, layout=full)
+        self.score = W.Dropdown(description="Score", tooltip="What is asked of the region's pixels", style=WIDE, layout=W.Layout(width="auto"))
+        self.rival = W.Dropdown(description="Rival", tooltip="The class to compare with", style=WIDE, layout=W.Layout(width="auto"))
         self.method = W.Dropdown(
             options=[(m.title, m.name) for m in METHODS.values()],
-            description="Method", tooltip="How the map is made", style=WIDE, layout=full,
+            description="Method", tooltip="How the map is made", style=WIDE, layout=W.Layout(width="auto"),
         )  # fmt: skip
         self.baseline = W.Dropdown(
-            description="Baseline", tooltip="What a channel's activation is compared with", style=WIDE, layout=full
+            description="Baseline", tooltip="What a channel's activation is compared with", style=WIDE, layout=W.Layout(width="auto")
         )
         self.options_box = W.VBox()
         super().__init__(

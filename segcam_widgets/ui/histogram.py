@@ -1,6 +1,6 @@
 """The channel histogram: which channels pull which way, in bqplot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import bqplot as bq
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.wording import channel_words
 
-UP, DOWN, CHOSEN = "#b2182b", "#2166ac", "#e08214"
+UP, DOWN = "#b2182b", "#2166ac"
 """Positive and negative, the ends of the map's own colour scale: solid, since a scale with a white middle hides small bars."""
 QUANTITIES = {
     "pooled gradient": "gradient",
     "region contribution": "contribution",
     "gradient within the channel": "distribution",
 }
+CHOSEN = "#e08214"
 BINS = 41
 
 
@@ -57,11 +58,13 @@ class ChannelHistogram(W.VBox):
         scales = {"x": self._x, "y": self._y}
         empty = np.zeros(1)
         self.bars = bq.Bars(x=empty, y=empty, scales=scales, colors=[UP], padding=0.15)
+        # the chosen channel is framed: its colour still says its sign
+        self.bars.selected_style = {"stroke": CHOSEN, "stroke-width": "3"}
         # bars of no height cannot be hit: an invisible one of full height lies over each
         self._hits = bq.Bars(x=empty, y=empty, scales=scales, opacities=[0.0], colors=["#888888"], padding=0.0)
-        self._x_axis = bq.Axis(scale=self._x, label="channel", grid_lines="none", num_ticks=1)
+        self._x_axis = bq.Axis(scale=self._x, label="channel", grid_lines="none")
         self._y_axis = bq.Axis(
-            scale=self._y, orientation="vertical", tick_format=".2~g", label="pooled gradient", label_offset="50px"
+            scale=self._y, orientation="vertical", tick_format=".1e", label="pooled gradient", label_offset="50px"
         )
         figure = bq.Figure(
             marks=[self.bars, self._hits],
@@ -108,9 +111,8 @@ class ChannelHistogram(W.VBox):
         shown = np.asarray(values[self._order], np.float64)
         self.words.value = f'<span class="segcam-note">{channel_words(values)}.</span>'
         low, high = _limits(shown)
-        colours = [CHOSEN if k == self.channel.value and count > 1 else UP if v >= 0 else DOWN
-                   for k, v in zip(self._order, shown, strict=True)]  # fmt: skip
-        self._draw(np.arange(count, dtype=float), shown, colours, low, high)
+        chosen = [int(i) for i in np.flatnonzero(self._order == self.channel.value)] if count > 1 else []
+        self._draw(np.arange(count, dtype=float), shown, [UP if v >= 0 else DOWN for v in shown], low, high, chosen)
         ticks = _ticks(count)
         with self._x_axis.hold_sync():
             self._x_axis.label = "channel, sorted" if self.sort.value else "channel"
@@ -134,11 +136,17 @@ class ChannelHistogram(W.VBox):
         with self._x_axis.hold_sync():
             self._x_axis.label = f"gradient in channel {channel}"
             self._x_axis.tick_values = np.array([-largest, 0.0, largest])
-            self._x_axis.tick_format = ".2~g"
+            self._x_axis.tick_format = ".1e"
         self._y_axis.label = "cells"
 
     def _draw(
-        self, x: NDArray[np.float64], y: NDArray[np.float64], colours: list[str], low: float, high: float
+        self,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        colours: list[str],
+        low: float,
+        high: float,
+        chosen: Sequence[int] = (),
     ) -> None:
         half = (x[1] - x[0]) * 0.7 if len(x) > 1 else 0.7
         with self._x.hold_sync():
@@ -147,6 +155,7 @@ class ChannelHistogram(W.VBox):
             self._y.min, self._y.max = low, high
         with self.bars.hold_sync():
             self.bars.x, self.bars.y, self.bars.colors = x, y, colours
+            self.bars.selected = np.asarray(chosen, int) if chosen else None
         with self._hits.hold_sync():
             self._hits.x, self._hits.y, self._hits.base = x, np.full(len(x), high), low
 
