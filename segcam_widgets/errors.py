@@ -41,7 +41,7 @@ def listing(names: Iterable[object], *, limit: int = 12) -> str:
 
 
 def shown(value: object, *, limit: int = 200) -> str:
-    """A value as a message shows it: its repr on one line, cut where an array or a long text would bury the sentence."""
+    """A value as a message shows it: its repr on one line, cut where it is so long that it would bury the sentence."""
     try:
         text = " ".join(repr(value).split())
     except Exception:  # a broken __repr__ must not hide the message it was meant for

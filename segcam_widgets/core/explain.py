@@ -1,6 +1,7 @@
 """From a probe and a query to an explanation."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation import Explanation
@@ -8,24 +9,37 @@ from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.methods import METHODS, MapInput, weighted_map
 from segcam_widgets.core.probe import Probe, Progress
 from segcam_widgets.core.query import STRONGEST, CamQuery, resolve
+from segcam_widgets.core.region import BoolMask
 from segcam_widgets.core.scores import SCORES, ScoreInput
-from segcam_widgets.errors import Cancelled, EmptyRegionError, NonFiniteError
+from segcam_widgets.errors import Cancelled, EmptyRegionError, NonFiniteError, SegCamError, shown
 
 
 def report(progress: Progress | None, fraction: float, text: str) -> None:
-    """Tell the caller how far one is. Raises Cancelled where the answer is False."""
-    if progress is not None and progress(fraction, text) is False:
+    """Tell the caller how far one is. Raises Cancelled where the answer is False; no answer means to go on."""
+    if progress is None:
+        return
+    if not callable(progress):
+        raise SegCamError(f"`progress` must be callable as progress(fraction, text). Received: {shown(progress)}.")
+    answer = progress(fraction, text)
+    if answer is not None and not answer:
         raise Cancelled(f"Cancelled at {fraction:.0%}: {text}.")
 
 
-def score_input(probe: Probe, query: CamQuery, mask: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> ScoreInput:
+def must_be_probe(value: object) -> None:
+    """Raise SegCamError where the value is no probe: a model, an image, a path."""
+    if not all(callable(getattr(type(value), name, None)) for name in ("activations", "pullback", "replay")):
+        raise SegCamError(f"`probe` must be what sc.open_probe(model, x) returns. Received: {shown(value)}.")
+
+
+def score_input(probe: Probe, query: CamQuery, mask: BoolMask) -> ScoreInput:
     """What the score of a resolved query looks at."""
     rival = None if query.rival == STRONGEST else query.rival
-    assert isinstance(query.class_index, int) and not isinstance(rival, str)  # resolved
+    assert isinstance(query.class_index, int)  # resolved
+    assert not isinstance(rival, str)
     return ScoreInput(probe.logits, mask, query.class_index, rival, probe.multilabel)
 
 
-def region_mask(probe: Probe, query: CamQuery) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+def region_mask(probe: Probe, query: CamQuery) -> BoolMask:
     """The pixels of a resolved query's region, (H, W) bool. Raises EmptyRegionError where there is none."""
     assert query.region is not None
     mask = query.region.rasterize(probe)
@@ -36,6 +50,16 @@ def region_mask(probe: Probe, query: CamQuery) -> "np.ndarray[tuple[int, ...], n
             f"Received: {query.region.describe(probe.class_names)}, which covers none."
         )
     return mask
+
+
+def must_be_finite(what: str, values: NDArray[np.floating], layer: str) -> None:
+    """Raise NonFiniteError where an array holds NaN or infinity."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        raise NonFiniteError(
+            f"The {what} must be finite: there is no map to draw. Received: NaN or infinity in "
+            f"{int(finite.size - finite.sum())} of {finite.size} values (query at layer {layer!r})."
+        )
 
 
 def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> Explanation:
@@ -72,6 +96,7 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
     Vinogradova, Dibrov & Myers, "Towards Interpretable Semantic Segmentation via Gradient-weighted Class Activation
     Mapping", arXiv 2002.11434.
     """
+    must_be_probe(probe)
     probe.refresh()
     resolved = resolve(query, probe)
     mask = region_mask(probe, resolved)
@@ -81,13 +106,13 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
     report(progress, 0.1, f"{resolved.method} at {resolved.layer}")
     gradients = probe.pullback(resolved.layer, score.cotangent(given).divided(int(mask.sum()))).gradients
     for what, values in (("logits", probe.logits), ("activations", activations), ("gradients", gradients)):
-        if not np.isfinite(values).all():
-            raise NonFiniteError(
-                f"The {what} of layer {resolved.layer!r} hold NaN or infinity: there is no map to draw."
-            )
+        must_be_finite(what, values, resolved.layer)
     size = (activations.shape[0], activations.shape[1])
     baseline = BASELINES[resolved.baseline].compute(activations, coverage(mask, size))
-    result = METHODS[resolved.method].compute(MapInput(activations, gradients, baseline, resolved.options))
+    with np.errstate(over="ignore", invalid="ignore"):  # said in words below
+        result = METHODS[resolved.method].compute(MapInput(activations, gradients, baseline, resolved.options))
+        cam = weighted_map(result.weights, activations, baseline) if result.cam is None else result.cam
+    must_be_finite("map's values", cam, resolved.layer)
     report(progress, 1.0, "done")
     return Explanation(
         query=resolved,
@@ -97,7 +122,7 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
         gradients=gradients,
         weights=result.weights,
         baseline=baseline,
-        cam=weighted_map(result.weights, activations, baseline),
+        cam=cam,
         class_names=probe.class_names,
         layer=probe.layer(resolved.layer),
         notes=result.notes,

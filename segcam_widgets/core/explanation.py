@@ -1,5 +1,6 @@
 """The answer: signed, un-normalised, immutable, and everything that follows from it by arithmetic."""
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.checks import grid_size
 from segcam_widgets.core.grid import coverage, resize_bilinear
 from segcam_widgets.core.probe import LayerInfo
 from segcam_widgets.core.query import CamQuery
@@ -17,8 +19,17 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Float = NDArray[np.float32]
+ARRAYS = ("mask", "activations", "gradients", "weights", "baseline", "cam")
 BLANK_TOLERANCE = 1e-6
-"""A map whose largest value is this small beside its largest magnitude shows nothing after a ReLU: float32 noise is 1e-7."""
+"""A map whose largest value is this small beside its largest magnitude shows nothing after a ReLU.
+
+Float32 noise is 1e-7.
+"""
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,30 +73,36 @@ class Explanation:
     notes: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("mask", "activations", "gradients", "weights", "baseline", "cam"):
-            view = np.asarray(getattr(self, name)).view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+        for name in ARRAYS:
+            object.__setattr__(self, name, _read_only(np.asarray(getattr(self, name)).view()))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()  # pickled arrays come back writable
 
     @property
     def class_name(self) -> str:
+        """The explained class's name."""
         return self.class_names[int(self.query.class_index)]
 
     @cached_property
     def coverage(self) -> NDArray[np.float64]:
         """(h, w) in [0, 1]: the share of each cell of the layer that the region covers."""
         size = (self.cam.shape[0], self.cam.shape[1])
-        return coverage(self.mask, size)
+        return _read_only(coverage(self.mask, size))
 
     @cached_property
     def contributions(self) -> NDArray[np.float64]:
-        """(K,) sum over the map of weights * (activations - baseline); they sum to ``cam.sum()``. (0,) without weights."""
-        return self._contributions(None)
+        """(K,) sum over the map of weights * (activations - baseline); they sum to ``cam.sum()``.
+
+        (0,) where the method has no weights.
+        """
+        return _read_only(self._contributions(None))
 
     @cached_property
     def region_contributions(self) -> NDArray[np.float64]:
         """(K,) the same inside the region, each cell counted by the share of it that the region covers."""
-        return self._contributions(self.coverage)
+        return _read_only(self._contributions(self.coverage))
 
     def _contributions(self, share: NDArray[np.float64] | None) -> NDArray[np.float64]:
         if not self.weights.size:
@@ -124,13 +141,17 @@ class Explanation:
         Returns
         -------
         ndarray, (H, W) float32
+
+        Raises
+        ------
+        SegCamError
+            `size` is not two whole numbers above zero.
         """
-        height, width = self.mask.shape if size is None else size
-        return resize_bilinear(self.cam, (height, width))
+        return resize_bilinear(self.cam, grid_size(self.mask.shape if size is None else size))
 
     @cached_property
     def focus(self) -> float:
-        """Share of the positive mass of ``upsampled()`` that lies inside the region, in [0, 1]; 0 without positive mass."""
+        """Share of the positive mass of ``upsampled()`` inside the region, in [0, 1]; 0 without positive mass."""
         positive = np.maximum(self.upsampled(), 0).astype(np.float64)
         total = positive.sum()
         return float(positive[self.mask].sum() / total) if total > 0 else 0.0
@@ -142,28 +163,50 @@ class Explanation:
 
     @property
     def gain(self) -> float:
-        """(focus - region_share) / (1 - region_share): 0 for an even map, 1 for one inside; nan where the region is all."""
+        """(focus - region_share) / (1 - region_share): 0 for an even map, 1 for one that stays inside.
+
+        nan where the region is everything.
+        """
         share = self.region_share
         return float("nan") if share == 1 else (self.focus - share) / (1 - share)
 
     def isclose(self, other: "Explanation", rtol: float = 1e-4) -> bool:
-        """Whether another explanation answers the same query with the same numbers, to `rtol` of the largest."""
-        if self.query != other.query or self.cam.shape != other.cam.shape or not np.array_equal(self.mask, other.mask):
+        """Whether another explanation answers the same query with the same numbers.
+
+        Each array may differ by `rtol` of its largest magnitude, the score by `rtol` of its own; 0 means not at all.
+        """
+        if self.query != other.query or self.class_names != other.class_names:
             return False
-        pairs = ((self.cam, other.cam), (self.weights, other.weights), (self.gradients, other.gradients))
+        if not np.array_equal(self.mask, other.mask) or not math.isclose(self.score, other.score, rel_tol=rtol):
+            return False
+        pairs = [(getattr(self, name), getattr(other, name)) for name in ARRAYS if name != "mask"]
         return all(
-            a.shape == b.shape and (not a.size or bool(np.abs(a - b).max() <= rtol * max(np.abs(a).max(), 1e-30)))
-            for a, b in pairs
+            a.shape == b.shape and (not a.size or bool(np.abs(a - b).max() <= rtol * np.abs(a).max())) for a, b in pairs
         )
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a channel (pandas): weight (mean over the map where it is per pixel), gradient, activation, contributions."""
+        """One row a channel, as a pandas.DataFrame.
+
+        Columns: weight (its mean over the map where it is per pixel), mean_gradient, mean_activation, max_activation,
+        baseline, contribution, region_contribution; nan where the method has no weights.
+
+        Raises
+        ------
+        SegCamError
+            Where pandas is not installed.
+        """
         from segcam_widgets.core.export import to_frame
 
         return to_frame(self)
 
     def to_xarray(self) -> "xr.Dataset":
-        """Everything as one xarray.Dataset with named dimensions, units and attributes."""
+        """Everything as one xarray.Dataset with named dimensions, units and attributes.
+
+        Raises
+        ------
+        SegCamError
+            Where xarray is not installed.
+        """
         from segcam_widgets.core.export import to_xarray
 
         return to_xarray(self)
@@ -191,10 +234,11 @@ class Explanation:
 
         return to_html(self)
 
-    def _attributes(self) -> dict[str, Any]:
+    def scalars(self) -> dict[str, float | bool]:
+        """The numbers that sum the map up, by name."""
         return {
-            "class_name": self.class_name, "score": self.score, "positive_share": self.positive_share,
-            "is_empty": self.is_empty, "focus": self.focus, "region_share": self.region_share, "gain": self.gain,
+            "score": self.score, "positive_share": self.positive_share, "is_empty": self.is_empty, "focus": self.focus,
+            "region_share": self.region_share, "gain": self.gain,
         }  # fmt: skip
 
 

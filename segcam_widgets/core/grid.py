@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 def bilinear_matrix(size_in: int, size_out: int) -> NDArray[np.float32]:
     """The (size_out, size_in) matrix of bilinear resampling along one axis.
 
-    Half-pixel centres, edges clamped: what OpenCV, Pillow (without antialias), `tf.image.resize` and the browser's canvas
-    of this package do. Not align_corners.
+    Half-pixel centres, edges clamped: what OpenCV and `tf.image.resize` (both without antialiasing) do, the browser's
+    canvas of this package, and Pillow when it enlarges. Not align_corners.
     """
     centre = (np.arange(size_out) + 0.5) * size_in / size_out - 0.5
     low = np.floor(centre).astype(int)
@@ -37,6 +37,8 @@ def resize_bilinear(values: NDArray[np.floating], size: tuple[int, int]) -> NDAr
     ndarray, (H, W) or (H, W, K), float32
     """
     values = np.asarray(values, np.float32)
+    if values.shape[:2] == size:
+        return values.copy()
     rows, cols = bilinear_matrix(values.shape[0], size[0]), bilinear_matrix(values.shape[1], size[1])
     if values.ndim == 2:
         return rows @ values @ cols.T

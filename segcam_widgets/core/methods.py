@@ -1,7 +1,7 @@
 """The maps. To add one: a function here, registered in METHODS; dropdowns, docs and contract tests read the registry.
 
-A method overrides only its weights: ``cam == (weights * (A - B)).sum(-1)`` for every method that has weights, with A the
-activations and B the baseline. Maps are signed and never normalised; ReLU is a display choice.
+A method overrides only its weights: ``cam == (weights * (A - B)).sum(-1)`` for every method that has weights, with A
+the activations and B the baseline. Maps are signed and never normalised; ReLU is a display choice.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.checks import is_finite_number, is_whole
 from segcam_widgets.core.registry import Registry
-from segcam_widgets.errors import SegCamError, listing, must_be_one_of
+from segcam_widgets.errors import SegCamError, listing, must_be_one_of, shown
 
 Float = NDArray[np.float32]
 
@@ -32,20 +33,17 @@ class Option:
     def check(self, value: Any) -> Any:
         """The value, or SegCamError that names the option and what would do."""
         if self.choices:
-            if value not in self.choices:
+            if not isinstance(value, str) or value not in self.choices:
                 raise SegCamError(must_be_one_of(f"options['{self.name}']", self.choices, value))
             return value
-        whole = isinstance(self.default, int)
-        kinds = int | np.integer if whole else int | float | np.integer | np.floating
-        below = self.minimum is not None and isinstance(value, kinds) and value < self.minimum
-        above = self.maximum is not None and isinstance(value, kinds) and value > self.maximum
-        if isinstance(value, bool) or not isinstance(value, kinds) or below or above or not np.isfinite(value):
+        whole = is_whole(self.default)
+        low = -np.inf if self.minimum is None else self.minimum
+        high = np.inf if self.maximum is None else self.maximum
+        if not (is_whole(value) if whole else is_finite_number(value)) or not low <= value <= high:
             bounds = [f"at least {self.minimum}"] if self.minimum is not None else []
             bounds += [f"at most {self.maximum}"] if self.maximum is not None else []
-            kind = "a whole number" if whole else "a number"
-            raise SegCamError(
-                f"`options['{self.name}']` must be {' '.join([kind, ' and '.join(bounds)]).strip()}. Received: {value!r}."
-            )
+            kind = " ".join(["a whole number" if whole else "a number", " and ".join(bounds)]).strip()
+            raise SegCamError(f"`options['{self.name}']` must be {kind}. Received: {shown(value)}.")
         return int(value) if whole else float(value)
 
 
@@ -71,10 +69,21 @@ class MapInput:
 
 @dataclass(frozen=True, slots=True)
 class MapResult:
-    """Weights, (K,) pooled or (h, w, K) per pixel, and remarks a reader of the map should know."""
+    """What a method answers.
+
+    Attributes
+    ----------
+    weights : ndarray, float32
+        (K,) pooled or (h, w, K) per pixel; (0,) where the method has none.
+    notes : tuple of str
+        Remarks that a reader of the map should know.
+    cam : ndarray, (h, w) float32, optional
+        The map itself, only where the method has no weights.
+    """
 
     weights: Float
     notes: tuple[str, ...] = ()
+    cam: Float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,8 @@ class Method:
         for name in options:
             if name not in self.options:
                 if not self.options:
-                    raise SegCamError(f"`options` must be empty: {self.name!r} has none. Received: {dict(options)!r}.")
+                    given = shown(dict(options))
+                    raise SegCamError(f"`options` must be empty: {self.name!r} has none. Received: {given}.")
                 raise SegCamError(must_be_one_of("options", self.options, name))
         if baseline not in self.baselines:
             raise SegCamError(
@@ -124,9 +134,10 @@ METHODS: Registry[Method] = Registry("method")
 
 
 def pooled(values: Float) -> NDArray[np.float64]:
-    """Mean over the map, (K,) from (h, w, K): rows in float32, which is quick, the rest in float64, which is exact enough.
+    """Mean over the map, (K,) from (h, w, K): rows in float32, which is quick, the rest in float64.
 
-    Adding whole rows first is 15 times faster than numpy's own mean over two axes, and as exact: 1e-8 of the mean magnitude.
+    Adding whole rows first is 15 times faster than numpy's own mean over two axes, and nearly as exact: 1e-8 of the
+    mean magnitude.
     """
     height, width, channels = values.shape
     rows = np.ascontiguousarray(values).reshape(height, width * channels).sum(0)
@@ -142,7 +153,7 @@ def weighted_map(weights: Float, activations: Float, baseline: Float) -> Float:
 
 
 def seg_grad_cam(given: MapInput) -> MapResult:
-    """Seg-Grad-CAM (Vinogradova et al., arXiv 2002.11434, equation 2): the gradient's mean over the layer's map, a channel.
+    """Seg-Grad-CAM (Vinogradova et al., arXiv 2002.11434, equation 2): each channel weighs its gradient's mean.
 
     alpha_k = mean_uv dS/dA_k. The paper's ReLU is left to the display, its sum over the region is a mean here.
     """
@@ -150,7 +161,7 @@ def seg_grad_cam(given: MapInput) -> MapResult:
 
 
 def hirescam(given: MapInput) -> MapResult:
-    """HiResCAM (Draelos & Carin, arXiv 2011.08891; for segmentation arXiv 2409.20287): the gradient itself, per pixel."""
+    """HiResCAM (Draelos & Carin, arXiv 2011.08891; for segmentation arXiv 2409.20287): the gradient itself."""
     return MapResult(given.gradients)
 
 

@@ -1,19 +1,25 @@
 """The question: an immutable value that says everything an explanation depends on besides the probe."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+import numpy as np
+
 from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.checks import is_whole
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.probe import Probe
-from segcam_widgets.core.region import Region, region_from_dict
+from segcam_widgets.core.region import Region, must_be_region, region_from_dict
 from segcam_widgets.core.regions import PredictedClass, class_index
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.errors import SegCamError
+from segcam_widgets.errors import SegCamError, must_be_one_of, shown
 
 STRONGEST = "strongest"
-"""The resolved form of ``rival=None``: at each pixel the strongest of the other classes."""
+"""The resolved form of ``rival=None``: at each pixel the strongest of the other classes.
+
+A class that has this very name can be given by its index only.
+"""
 
 
 class Options(Mapping[str, Any]):
@@ -22,7 +28,9 @@ class Options(Mapping[str, Any]):
     __slots__ = ("_items",)
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        self._items = dict(sorted(given.items()))
+        # numpy's scalars become Python's, so that options can be written as JSON and compare equal after it
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
+        self._items = dict(sorted(plain.items()))
 
     def __getitem__(self, name: str) -> Any:
         return self._items[name]
@@ -59,7 +67,7 @@ class CamQuery:
     baseline : {"zero", "mean", "midpoint"}
         What a channel's activation is compared with.
     rival : int or str, optional
-        Read by the score "margin" alone: the class to compare with; default the strongest at each pixel.
+        Read by the score "margin" alone: the class to compare with; default "strongest", at each pixel the strongest.
     options : mapping
         Options of the method, checked against ``sc.METHODS[method].options``.
 
@@ -78,9 +86,14 @@ class CamQuery:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.options, Mapping):
-            raise SegCamError(f"`options` must be a mapping of option names to values. Received: {self.options!r}.")
+        if not isinstance(self.options, Mapping) or not all(isinstance(name, str) for name in self.options):
+            raise SegCamError(
+                f"`options` must be a mapping of option names to values. Received: {shown(self.options)}."
+            )
         object.__setattr__(self, "options", Options(self.options))
+        for name in ("class_index", "rival"):
+            if is_whole(getattr(self, name)):
+                object.__setattr__(self, name, int(getattr(self, name)))  # numpy's would not go into JSON
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able form that :meth:`from_dict` reads back to an equal query."""
@@ -93,14 +106,19 @@ class CamQuery:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "CamQuery":
         """Read what :meth:`to_dict` wrote. Raises SegCamError for anything else."""
-        try:
-            fields = dict(data)
-            region = fields.pop("region", None)
-            return cls(region=None if region is None else region_from_dict(region), **fields)
-        except (TypeError, ValueError) as error:
-            if isinstance(error, SegCamError):
-                raise
-            raise SegCamError(f"`data` is not a saved query. Received: {data!r}.") from error
+        if not isinstance(data, Mapping):
+            raise SegCamError(f"`data` must be a saved query, a mapping. Received: {shown(data)}.")
+        known = [f.name for f in fields(cls)]
+        for name in data:
+            if name not in known:
+                raise SegCamError(must_be_one_of("data", known, name))
+        for name in ("layer", "class_index"):
+            if name not in data:
+                raise SegCamError(f"`data` must hold {name!r}. Received: {shown(dict(data))}.")
+        given = dict(data)
+        if given.get("region") is not None:
+            given["region"] = region_from_dict(given["region"])
+        return cls(**given)
 
 
 def resolve(query: CamQuery, probe: Probe) -> CamQuery:
@@ -119,7 +137,7 @@ def resolve(query: CamQuery, probe: Probe) -> CamQuery:
         Class, score, method, baseline, rival, option or region.
     """
     if not isinstance(query, CamQuery):
-        raise SegCamError(f"`query` must be a CamQuery. Received: {query!r}.")
+        raise SegCamError(f"`query` must be a CamQuery. Received: {shown(query)}.")
     names = probe.class_names
     index = class_index(query.class_index, names)
     score = SCORES.find(probe.default_score if query.score is None else query.score)
@@ -127,8 +145,8 @@ def resolve(query: CamQuery, probe: Probe) -> CamQuery:
     method = METHODS.find(query.method)
     baseline = BASELINES.find(query.baseline)
     options = method.check(query.options, baseline.name)
-    if query.region is not None and not isinstance(query.region, Region):
-        raise SegCamError(f"`region` must be a region such as sc.Rectangle(0, 0, 8, 8). Received: {query.region!r}.")
+    if query.region is not None:
+        must_be_region(query.region)
     return replace(
         query,
         layer=probe.layer(query.layer).name,
@@ -141,11 +159,11 @@ def resolve(query: CamQuery, probe: Probe) -> CamQuery:
 
 
 def _resolve_rival(query: CamQuery, score: str, index: int, names: tuple[str, ...]) -> int | str:
-    if query.rival is None or (query.rival == STRONGEST and STRONGEST not in names):
+    if query.rival is None or (isinstance(query.rival, str) and query.rival == STRONGEST):
         return STRONGEST
     if score != "margin":
         raise SegCamError(
-            f"`rival` is read by the score 'margin' alone. Received: rival={query.rival!r} with score {score!r}."
+            f"`rival` is read by the score 'margin' alone. Received: rival={shown(query.rival)} with score {score!r}."
         )
     rival = class_index(query.rival, names, "rival")
     if rival == index:

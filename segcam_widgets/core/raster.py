@@ -23,9 +23,9 @@ def polygon_mask(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[
     """
     height, width = size
     flips = np.zeros((height, width + 1), np.int64)
-    for (row0, col0), (row1, col1) in zip(points, np.roll(points, -1, axis=0), strict=True):
-        if row0 > row1:
-            row0, col0, row1, col1 = row1, col1, row0, col0
+    for start, end in zip(points, np.roll(points, -1, axis=0), strict=True):
+        # always downwards: an edge that two shapes share is computed alike for both
+        (row0, col0), (row1, col1) = (start, end) if start[0] <= end[0] else (end, start)
         first, last = max(0, int(np.ceil(row0 - 0.5))), min(height, int(np.ceil(row1 - 0.5)))
         if first >= last:  # level, or between two centre lines, or off the image
             continue

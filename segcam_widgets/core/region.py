@@ -17,7 +17,9 @@ TAGS: dict[str, type["Region"]] = {}
 
 
 class Region(ABC):
-    """A set of pixels of the logits' grid: immutable, hashable, compared by value. ``a | b``, ``a & b``, ``a - b``, ``~a``.
+    """A set of pixels of the logits' grid: immutable, hashable, compared by value.
+
+    Regions combine: ``a | b``, ``a & b``, ``a - b``, ``~a``.
 
     Coordinates are rows and columns of that grid, (H, W) of `probe.logits`. To add one: a frozen dataclass with a `tag`
     and `rasterize`.

@@ -7,8 +7,12 @@ from segcam_widgets.errors import SegCamError, must_be_one_of
 
 
 class Named(Protocol):
+    """What can be registered."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What a user types to get it."""
+        ...
 
 
 T = TypeVar("T", bound=Named)

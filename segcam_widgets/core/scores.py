@@ -81,8 +81,8 @@ class Score(ABC):
         """Raise SegCamError with the reason where the score means nothing for this head."""
         if self.contrastive and multilabel:
             raise SegCamError(
-                f"`score` {self.name!r} compares classes, but this model gives each class a sigmoid of its own: classes do not "
-                "compete there. Use 'logit', 'log_probability' or 'probability'."
+                f"`score` {self.name!r} compares classes, but this model gives each class a sigmoid of its own: "
+                "classes do not compete there. Use 'logit', 'log_probability' or 'probability'."
             )
         if self.contrastive and classes < 2:
             raise SegCamError(
@@ -95,7 +95,7 @@ class Score(ABC):
 
     @abstractmethod
     def cotangent(self, given: ScoreInput) -> Cotangent:
-        """The gradient of the SUM of s over the region with respect to the logits; ``.divided(|M|)`` makes it the mean's."""
+        """The gradient of the SUM of s over the region by the logits; `divided` by |M| it is the mean's."""
 
     def value(self, given: ScoreInput) -> float:
         """S, the mean over the region."""
@@ -103,7 +103,7 @@ class Score(ABC):
 
 
 class Logit(Score):
-    """The paper's own score. Its gradient's sign is not determined by what a softmax model predicts (arXiv 2307.03305)."""
+    """The paper's own score. A softmax model's prediction does not determine its gradient's sign (arXiv 2307.03305)."""
 
     name, title, formula, linear = "logit", "logit", "y_c", True
 

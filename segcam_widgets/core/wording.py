@@ -16,7 +16,7 @@ FAINT = 0.01
 
 
 def channel_words(weights: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> str:
-    """ "both channels pull down", "3 of 8 channels pull down", from one number a channel."""
+    """What the channels do, from one number each: "both channels pull down", "3 of 8 channels pull down"."""
     count = int(weights.size)
     down = int((weights < 0).sum())
     if count == 1:
@@ -43,7 +43,7 @@ def map_words(explanation: "Explanation") -> str:
 
 
 def sentence(explanation: "Explanation") -> str:
-    """ "Seg-Grad-CAM of brick at tail_conv2, centered logit, 812 px: blank, both channels pull down"."""
+    """One line: "Seg-Grad-CAM of brick at tail_conv2, centered logit, 812 px: blank, both channels pull down"."""
     query = explanation.query
     parts = [
         f"{METHODS[query.method].title} of {explanation.class_name} at {query.layer}",
