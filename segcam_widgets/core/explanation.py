@@ -219,9 +219,9 @@ class Explanation:
         SegCamError
             Where `folder` is a file, or holds something that is not a saved explanation.
         """
-        from segcam_widgets.core.export import save
+        from segcam_widgets.core.storage import save
 
-        return save(self, Path(folder))
+        return save(self, folder)
 
     def summary(self) -> str:
         """One line in words: method, class, layer, score, region, and what the map and the channels do."""
@@ -250,6 +250,6 @@ def load_explanation(folder: str | Path) -> Explanation:
     SegCamError
         Where the folder is none of these, is damaged, or was written by a newer version.
     """
-    from segcam_widgets.core.export import load
+    from segcam_widgets.core.storage import load
 
-    return load(Path(folder))
+    return load(folder)

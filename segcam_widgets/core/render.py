@@ -15,6 +15,7 @@ from segcam_widgets.errors import SegCamError, shown
 __all__ = [
     "class_colours",
     "diverging_lut",
+    "draw_outline",
     "encode_png",
     "outline",
     "overlay",
@@ -108,6 +109,23 @@ def outline(mask: NDArray[np.bool_], width: int = 1) -> NDArray[np.bool_]:
     return mask & ~ndimage.binary_erosion(mask, np.ones((3, 3), bool), iterations=width)
 
 
+def draw_outline(pixels: NDArray[Any], mask: NDArray[np.bool_]) -> None:
+    """Draw a region's edge into a picture of any size, in place: dark inside, light outside, so that it shows on both.
+
+    Parameters
+    ----------
+    pixels : ndarray, (height, width, 3 or 4)
+    mask : ndarray of bool, (H, W)
+    """
+    height, width = pixels.shape[:2]
+    line = max(1, round(min(height, width) / 250))
+    inside = resize_nearest(np.asarray(mask, bool), (height, width))
+    beyond = ndimage.binary_dilation(inside, np.ones((3, 3), bool), iterations=line) & ~inside
+    for where, shade in ((outline(inside, line), 0), (beyond, 255)):
+        pixels[where, :3] = shade
+        pixels[where, 3:] = 255
+
+
 def _picture(image: ArrayLike) -> Colours:
     array = np.asarray(image)
     if array.ndim == 2:
@@ -184,10 +202,7 @@ def overlay(
         shade = render(resize_bilinear(values, (height, width)), limit or symmetric_limit(values) or None, relu, True)
         canvas = _blend(canvas, shade[:, :, :3], shade[:, :, 3] / 255 * cam_opacity)
     if mask is not None:
-        line = max(1, round(min(height, width) / 250))
-        inside = resize_nearest(np.asarray(mask, bool), (height, width))
-        canvas[outline(inside, line)] = 0
-        canvas[ndimage.binary_dilation(inside, np.ones((3, 3), bool), iterations=line) & ~inside] = 255
+        draw_outline(canvas, mask)
     return np.round(canvas).astype(np.uint8)
 
 

@@ -69,13 +69,25 @@ class ScoreInput:
 
 
 class Score(ABC):
-    """One score. `linear`: its cotangent does not depend on the logits' values (except through the rival chosen)."""
+    """One score.
+
+    Attributes
+    ----------
+    name, title, formula : str
+    linear : bool
+        Its cotangent does not depend on the logits' values (except through the rival chosen).
+    contrastive : bool
+        It compares classes, so it needs two that compete.
+    unit : str
+        Of the score, of the map and of the contributions.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     formula: ClassVar[str]
     linear: ClassVar[bool]
     contrastive: ClassVar[bool] = False
+    unit: ClassVar[str] = "logit"
 
     def check(self, classes: int, multilabel: bool) -> None:
         """Raise SegCamError with the reason where the score means nothing for this head."""
@@ -164,7 +176,7 @@ class Margin(Score):
 class LogProbability(Score):
     """log p_c. Cotangent e_c - p; for several sigmoids (1 - p_c) e_c."""
 
-    name, title, formula, linear = "log_probability", "log probability", "log p_c", False
+    name, title, formula, linear, unit = "log_probability", "log probability", "log p_c", False, "nat"
 
     def values(self, given: ScoreInput) -> Array64:
         inside = given.inside
@@ -179,7 +191,7 @@ class LogProbability(Score):
 class Probability(Score):
     """p_c. Cotangent p_c (e_c - p); for several sigmoids p_c (1 - p_c) e_c. Vanishes where the model is sure."""
 
-    name, title, formula, linear = "probability", "probability", "p_c", False
+    name, title, formula, linear, unit = "probability", "probability", "p_c", False, "1"
 
     def values(self, given: ScoreInput) -> Array64:
         return np.exp(LogProbability().values(given))
