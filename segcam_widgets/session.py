@@ -1,9 +1,11 @@
 """The current query of one view: the newest wins. No widgets here, and no drawing.
 
-Requests may come from any thread (Jupyter calls handlers on two); the work is done on one thread of the session's own,
-which starts with the first request and ends when there has been none for a while, so that a forgotten view costs nothing.
+Requests may come from any thread (Jupyter calls handlers on two); the work is done on one thread of the session's
+own, which starts with the first request and ends when there has been none for a while, so that a forgotten view costs
+nothing.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,8 +36,8 @@ class Counts:
 class NewestWins(Generic[Request, Answer]):
     """One worker with room for one waiting request.
 
-    A request that is replaced before its turn is dropped. An answer that is finished while a newer request waits is still
-    shown: during a drag the picture follows the hand. No older answer is ever shown after a newer one.
+    A request that is replaced before its turn is dropped. An answer that is finished while a newer request waits is
+    still shown: during a drag the picture follows the hand. No older answer is ever shown after a newer one.
 
     Parameters
     ----------
@@ -129,10 +131,8 @@ class NewestWins(Generic[Request, Answer]):
     @staticmethod
     def _call(function: Callable[..., None], *arguments: object) -> None:
         """A view that is being torn down must not end the worker."""
-        try:
+        with contextlib.suppress(Exception):  # there is nowhere left to say it
             function(*arguments)
-        except Exception:  # noqa: BLE001, S110 - there is nowhere left to say it
-            pass
 
     def flush(self, timeout: float = 30.0) -> bool:
         """Wait until nothing waits and nothing runs. False after `timeout` seconds."""
@@ -143,6 +143,7 @@ class NewestWins(Generic[Request, Answer]):
         """Drop what waits and end the thread; what is running ends unseen."""
         with self._change:
             self._closed = True
+            self._counts["dropped"] += self._waiting is not None
             self._waiting = None
             self._change.notify_all()
 
