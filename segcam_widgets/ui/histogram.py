@@ -64,7 +64,7 @@ class ChannelHistogram(W.VBox):
         self._hits = bq.Bars(x=empty, y=empty, scales=scales, opacities=[0.0], colors=["#888888"], padding=0.0)
         self._x_axis = bq.Axis(scale=self._x, label="channel", grid_lines="none")
         self._y_axis = bq.Axis(
-            scale=self._y, orientation="vertical", tick_format=".1e", label="pooled gradient", label_offset="50px"
+            scale=self._y, side="left", tick_format=".1e", label="pooled gradient", label_offset="50px"
         )
         figure = bq.Figure(
             marks=[self.bars, self._hits],
