@@ -9,7 +9,9 @@ from typing import Any
 
 from segcam_widgets.errors import SegCamError
 
-REGION_HELP = "rows and columns of a rectangle, TOP,LEFT,BOTTOM,RIGHT, half-open; default: what is predicted as the class"
+REGION_HELP = (
+    "rows and columns of a rectangle, TOP,LEFT,BOTTOM,RIGHT, half-open; default: what is predicted as the class"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,8 +64,15 @@ def _input_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=".keras or .h5 file")
     parser.add_argument("image", metavar="IMAGE", help="picture, or .npy array as the model eats it")
     parser.add_argument("--classes", metavar="A,B,C", help="names of the classes, in the model's order")
-    parser.add_argument("--range", dest="value_range", default="0-1", help="input values of a picture: 0-1, 0-255 or -1-1; default: %(default)s")
-    parser.add_argument("--fit", default="exact", help="a picture of another size: exact (refuse), resize or pad; default: %(default)s")
+    parser.add_argument(
+        "--range",
+        dest="value_range",
+        default="0-1",
+        help="input values of a picture: 0-1, 0-255 or -1-1; default: %(default)s",
+    )
+    parser.add_argument(
+        "--fit", default="exact", help="a picture of another size: exact (refuse), resize or pad; default: %(default)s"
+    )
     parser.add_argument("--import", dest="modules", action="append", default=[], metavar="MODULE",
                         help="import this module first: it registers layers of your own")  # fmt: skip
 
@@ -107,7 +116,13 @@ def _explore(given: argparse.Namespace) -> None:
         "from segcam_widgets.models.files import open_files\n"
         f"sc.explore(open_files(**{arguments!r}))\n"
     )
-    serve(code, title=f"segcam: {Path(given.model).name}", port=given.port, browser=not given.no_browser, theme=given.theme)
+    serve(
+        code,
+        title=f"segcam: {Path(given.model).name}",
+        port=given.port,
+        browser=not given.no_browser,
+        theme=given.theme,
+    )
 
 
 def _opened(arguments: dict[str, Any]) -> Any:

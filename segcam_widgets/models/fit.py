@@ -10,6 +10,7 @@ from segcam_widgets.errors import SegCamError, must_be_one_of
 
 RANGES = {"0-1": (0.0, 1.0), "0-255": (0.0, 255.0), "-1-1": (-1.0, 1.0)}
 FITS = ("exact", "resize", "pad")
+EVEN = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def fit_picture(
     shape : tuple
         The model's input shape with the batch axis; None where any size will do.
     fit : {"exact", "resize", "pad"}
-        Where the size differs: refuse, resize (bilinear, the aspect changes), or shrink to fit and pad with mid-grey.
+        Where the size differs: refuse, resize (bilinear, the aspect changes), or shrink to fit and pad with mid-grey. A
+        model that takes any size gets the nearest one divisible by 32.
     value_range : {"0-1", "0-255", "-1-1"}
         What the model was trained on.
 
@@ -60,7 +62,7 @@ def fit_picture(
         raise SegCamError(
             f"`image` must be an array file (.npy) for a model with {shape[-1]} channels. Received: a picture, which has 1 or 3."
         )
-    height, width = (got if want is None else want for want, got in zip(shape[1:3], picture.shape[:2], strict=True))
+    height, width = _target(shape, (picture.shape[0], picture.shape[1]), fit)
     done = "as it is"
     if (height, width) != picture.shape[:2]:
         sizes = f"{picture.shape[0]} x {picture.shape[1]} to {height} x {width}"
@@ -70,7 +72,10 @@ def fit_picture(
                 "Choose how to fit it: 'resize' or 'pad'."
             )
         if fit == "resize":
-            picture, done = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)), f"resized, {sizes}"
+            picture, done = (
+                np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)),
+                f"resized, {sizes}",
+            )
         else:
             picture, done = _padded(picture, (height, width)), f"shrunk and padded, {sizes}"
     values: Any = picture.astype(np.float32)
@@ -79,6 +84,17 @@ def fit_picture(
         done += ", grey"
     low, high = RANGES[value_range]
     return Fitted(values / 255 * (high - low) + low, picture, f"{done}, values {low:g} to {high:g}")
+
+
+def _target(shape: tuple[int | None, ...], size: tuple[int, int], fit: str) -> tuple[int, int]:
+    """The size to make: the model's, or where it takes any, one that halves evenly five times (skip connections meet again)."""
+    rounded = {
+        "exact": lambda n: n,
+        "resize": lambda n: max(EVEN, round(n / EVEN) * EVEN),
+        "pad": lambda n: -(-n // EVEN) * EVEN,
+    }
+    height, width = (rounded[fit](got) if want is None else want for want, got in zip(shape[1:3], size, strict=True))
+    return height, width
 
 
 def _padded(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

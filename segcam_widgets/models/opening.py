@@ -1,13 +1,15 @@
 """`open_probe`: bind one model to one image."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from segcam_widgets.errors import SegCamError, UnsupportedModelError
-from segcam_widgets.models.engine import engine_for
+from segcam_widgets.models.engine import Engine, engine_for
 from segcam_widgets.models.images import as_display, as_input, display_of
 from segcam_widgets.models.load import as_model
 from segcam_widgets.models.probe import KerasProbe
@@ -76,13 +78,29 @@ def open_probe(
         )
     array = as_input(x, engine.input_shape)
     picture = display_of(array[0]) if image is None else as_display(image)
-    probe = KerasProbe(engine, array, image=picture, class_names=class_names, truth=truth, head=head)
+    say = {"image": picture, "class_names": class_names, "truth": truth, "head": head}
+    probe = _bind(engine, array, say)
+    if engine.logits.squash == "none" and head != "sigmoid" and probe.prediction.looks_like_probabilities():
+        engine = engine_for(keras_model, output, of_probabilities=True)
+        probe = _bind(engine, array, say)
     _ = probe.logits  # a model that answers NaN says so here, not at the first question
     if not engine.verified:
-        outputs = keras_model(array, training=False)
-        probe.compare(engine.own_output(outputs))
-        engine.verified = not probe.notes
+        probe.prediction.must_agree(engine.own_output(keras_model(array, training=False)))
+        engine.verified = True
     return probe
+
+
+def _bind(engine: Engine, array: Any, say: dict[str, Any]) -> KerasProbe:
+    """A probe; what TensorFlow cannot compute for this input (a size that does not divide, say) is told in one sentence."""
+    try:
+        return KerasProbe(engine, array, **say)
+    except SegCamError:
+        raise
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        raise UnsupportedModelError(
+            f"`x` of shape {array.shape[1:]} does not go through the model. Try the size it was made for. "
+            f"TensorFlow says: {first_line(error)}."
+        ) from error
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -98,3 +116,10 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray[Any, np.dtype[np.uint
         raise SegCamError(
             f"`image` must be a picture file (PNG, JPEG, TIFF). Received: {str(path)!r}, which cannot be read as one."
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """The line of a TensorFlow or Keras error that says what went wrong, without the stack around it."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d*m|\{\{.*?\}\}", "", str(error)).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Exception encountered", "Arguments received", "•"))]
+    return (told or lines or [type(error).__name__])[0].rstrip(".")

@@ -41,7 +41,9 @@ class ChannelView(W.Accordion):
         if self._explanation is None:
             return
         if self.selected_index == 0:
-            self.maps.value = self._maps_html(self._explanation, min(self._channel, self._explanation.layer.shape[2] - 1))
+            self.maps.value = self._maps_html(
+                self._explanation, min(self._channel, self._explanation.layer.shape[2] - 1)
+            )
         elif self.selected_index == 1:
             self.table.value = self._table_html(self._explanation)
 
@@ -50,9 +52,13 @@ class ChannelView(W.Accordion):
         activation = explanation.activations[:, :, channel]
         gradient = explanation.gradients[:, :, channel]
         figures = (
-            _figure(activation, f"activation of channel {channel}", f"{activation.min():.3g} to {activation.max():.3g}"),
+            _figure(
+                activation, f"activation of channel {channel}", f"{activation.min():.3g} to {activation.max():.3g}"
+            ),
             _figure(gradient, f"gradient at channel {channel}", f"mean {gradient.mean(dtype=np.float64):+.3g}"),
-            _figure(activation * gradient, "activation times gradient", f"sum {float((activation * gradient).sum()):+.3g}"),
+            _figure(
+                activation * gradient, "activation times gradient", f"sum {float((activation * gradient).sum()):+.3g}"
+            ),
         )
         return f'<div class="segcam-maps">{"".join(figures)}</div>'
 

@@ -18,7 +18,7 @@ WIDE = {"description_width": "72px"}
 
 
 def layer_label(layer: LayerInfo, blank: bool = False) -> str:
-    """ "tail_conv2 · 64 x 64 x 2", with " · blank" once that is known."""
+    """A layer's entry in the list: name and shape, "tail_conv2 · 64 x 64 x 2", and " · blank" once that is known."""
     return f"{layer.name} · {' x '.join(map(str, layer.shape))}" + (" · blank" if blank else "")
 
 
@@ -48,14 +48,24 @@ class QueryControls(W.VBox):
         self.class_list = W.Dropdown(
             description="", tooltip="Class", layout=W.Layout(width="auto", margin="0 0 4px 76px")
         )
-        self.score = W.Dropdown(description="Score", tooltip="What is asked of the region's pixels", style=WIDE, layout=W.Layout(width="auto"))
-        self.rival = W.Dropdown(description="Rival", tooltip="The class to compare with", style=WIDE, layout=W.Layout(width="auto"))
+        self.score = W.Dropdown(
+            description="Score",
+            tooltip="What is asked of the region's pixels",
+            style=WIDE,
+            layout=W.Layout(width="auto"),
+        )
+        self.rival = W.Dropdown(
+            description="Rival", tooltip="The class to compare with", style=WIDE, layout=W.Layout(width="auto")
+        )
         self.method = W.Dropdown(
             options=[(m.title, m.name) for m in METHODS.values()],
             description="Method", tooltip="How the map is made", style=WIDE, layout=W.Layout(width="auto"),
         )  # fmt: skip
         self.baseline = W.Dropdown(
-            description="Baseline", tooltip="What a channel's activation is compared with", style=WIDE, layout=W.Layout(width="auto")
+            description="Baseline",
+            tooltip="What a channel's activation is compared with",
+            style=WIDE,
+            layout=W.Layout(width="auto"),
         )
         self.options_box = W.VBox()
         super().__init__(
@@ -93,7 +103,10 @@ class QueryControls(W.VBox):
             names = [(f"{name} · {percent(part[i])}", i) for i, name in enumerate(probe.class_names)]
             self.class_list.options = names
             self.class_slider.max = len(names) - 1
-            self.rival.options = [("the strongest at each pixel", STRONGEST), *((n, i) for i, n in enumerate(probe.class_names))]
+            self.rival.options = [
+                ("the strongest at each pixel", STRONGEST),
+                *((n, i) for i, n in enumerate(probe.class_names)),
+            ]
             allowed = [s for s in SCORES.values() if not (s.contrastive and (probe.multilabel or len(names) < 2))]
             self.score.options = [(score.title, score.name) for score in allowed]
 

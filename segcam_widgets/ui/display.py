@@ -22,9 +22,15 @@ class DisplayControls(W.VBox):
         style = {"description_width": "72px"}
         share = {"min": 0.0, "max": 1.0, "step": 0.01, "readout_format": ".2f", "style": style}
         wide = W.Layout(width="auto")
-        self.heat_opacity = W.FloatSlider(value=canvas.heat_opacity, description="Map", tooltip="Opacity of the map", layout=wide, **share)
+        self.heat_opacity = W.FloatSlider(
+            value=canvas.heat_opacity, description="Map", tooltip="Opacity of the map", layout=wide, **share
+        )
         self.labels_opacity = W.FloatSlider(
-            value=canvas.labels_opacity, description="Prediction", tooltip="Opacity of the prediction", layout=wide, **share
+            value=canvas.labels_opacity,
+            description="Prediction",
+            tooltip="Opacity of the prediction",
+            layout=wide,
+            **share,
         )
         self.smooth = self._toggle("smooth", canvas.smooth, "Interpolate values between cells, or show the cells")
         self.relu = self._toggle("ReLU", canvas.relu, "Hide negative values, as Grad-CAM does")
@@ -32,7 +38,13 @@ class DisplayControls(W.VBox):
         self.labels = self._toggle("prediction", canvas.labels_visible, "Show the predicted segmentation")
         self.truth = self._toggle("truth", canvas.truth_visible, "Show the true labels as hatched outlines")
         self.outline = self._toggle("outline", canvas.region_visible, "Outline the region")
-        self.mode = W.Dropdown(options=list(MODES), description="Range", tooltip="Who sets the colour range", style=style, layout=W.Layout(width="180px"))
+        self.mode = W.Dropdown(
+            options=list(MODES),
+            description="Range",
+            tooltip="Who sets the colour range",
+            style=style,
+            layout=W.Layout(width="180px"),
+        )
         self.limit = W.FloatText(value=1.0, description="±", tooltip="Largest value of the colour scale", disabled=True,
                                  style={"description_width": "16px"}, layout=W.Layout(width="120px"))  # fmt: skip
         pairs = (
@@ -55,7 +67,13 @@ class DisplayControls(W.VBox):
 
     @staticmethod
     def _toggle(name: str, value: bool, tooltip: str) -> Any:
-        return W.Checkbox(value=value, description=name, tooltip=tooltip, indent=False, layout=W.Layout(width="auto", margin="0 10px 0 0"))
+        return W.Checkbox(
+            value=value,
+            description=name,
+            tooltip=tooltip,
+            indent=False,
+            layout=W.Layout(width="auto", margin="0 10px 0 0"),
+        )
 
     def limit_for(self, largest: float) -> float:
         """The end of the colour scale for a map whose largest magnitude is given."""
@@ -79,16 +97,25 @@ class DisplayControls(W.VBox):
         else:  # the field shows what holds
             self.limit.value = self._canvas.vmax
 
-    def state(self) -> dict[str, Any]:
-        """What there is to save, JSON-able."""
-        return {name: getattr(self, name).value for name in self._saved()}
+    @property
+    def saved(self) -> dict[str, Any]:
+        """The widgets whose values make up a saved look, by name; the order is the order of restoring."""
+        names = (
+            "heat_opacity",
+            "labels_opacity",
+            "smooth",
+            "relu",
+            "fade",
+            "labels",
+            "truth",
+            "outline",
+            "mode",
+            "limit",
+        )
+        return {name: getattr(self, name) for name in names}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Set what `state` gave; other keys are left alone."""
-        for name in self._saved():
-            if name in state:
-                getattr(self, name).value = state[name]
-
-    @staticmethod
-    def _saved() -> tuple[str, ...]:
-        return ("heat_opacity", "labels_opacity", "smooth", "relu", "fade", "labels", "truth", "outline", "mode", "limit")
+    def restore(self, values: dict[str, Any]) -> None:
+        """Set the widgets named in `values`; others are left alone."""
+        for name, widget in self.saved.items():
+            if name in values:
+                widget.value = values[name]

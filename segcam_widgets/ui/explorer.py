@@ -14,16 +14,20 @@ from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.errors import SegCamError
 from segcam_widgets.session import explainer
-from segcam_widgets.ui import words
+from segcam_widgets.ui import code, lifetime, snapshot, words
 from segcam_widgets.ui.canvas import SegmentationCanvas
 from segcam_widgets.ui.channels import ChannelView
 from segcam_widgets.ui.controls import QueryControls
+from segcam_widgets.ui.copying import CopyButton
 from segcam_widgets.ui.display import DisplayControls
 from segcam_widgets.ui.histogram import ChannelHistogram
 from segcam_widgets.ui.images import ImageChooser
 from segcam_widgets.ui.region_choice import RegionChoice
+from segcam_widgets.ui.upload import Opener, UploadPanel
 
 ProbeSource = Probe | Callable[[], Probe]
+STATE_SCHEMA = 1
+BACKGROUND = ("background", "bg", "void", "unlabeled", "unlabelled", "other")
 
 
 class SegCamExplorer(W.VBox):
@@ -33,6 +37,8 @@ class SegCamExplorer(W.VBox):
     ----------
     probe : Probe, or sequence of probes or of functions that open one
         From :func:`segcam_widgets.open_probe`. Several: previous and next appear; each is opened when it is shown.
+    opener : callable, optional
+        ``opener(file, fit, value_range) -> Probe``: enables the upload of one's own picture.
 
     Attributes
     ----------
@@ -40,14 +46,19 @@ class SegCamExplorer(W.VBox):
         What is asked; settable, and resolved on the way in. A region that can be drawn is drawn.
     explanation : Explanation or None
         Read-only; the answer to the newest query that could be answered.
+    state : dict
+        The view as JSON-able values (query, image, display); settable: opens the same view again.
     probe : Probe
         The image on view.
     """
 
     query = traitlets.Instance(CamQuery, allow_none=True)
     explanation = traitlets.Instance(Explanation, allow_none=True, read_only=True)
+    state = traitlets.Dict()
 
-    def __init__(self, probe: ProbeSource | Sequence[ProbeSource], **kwargs: Any) -> None:
+    def __init__(
+        self, probe: ProbeSource | Sequence[ProbeSource], *, opener: Opener | None = None, **kwargs: Any
+    ) -> None:
         sources = list(probe) if isinstance(probe, list | tuple) else [probe]
         if not sources:
             raise SegCamError("`probe` must be a probe, or a sequence with at least one. Received: an empty sequence.")
@@ -55,11 +66,14 @@ class SegCamExplorer(W.VBox):
         self._probe: Probe | None = None
         self._lock = threading.RLock()  # Jupyter calls handlers on two threads
         self._showing = False
+        self._restoring = False
+        self._opener = opener
         self._session = explainer(self._show, self._fail, self._busy)
         self._build()
         super().__init__(self._layout_children(), **kwargs)
         self.add_class("segcam-explorer")
         self.open_image(0)
+        lifetime.register(self)
 
     # -------------------------------------------------------------- building
 
@@ -76,23 +90,41 @@ class SegCamExplorer(W.VBox):
         self.error = W.HTML()
         self.busy = W.HTML("working …")
         self.busy.add_class("segcam-busy")
+        self.copy = CopyButton()
         self.canvas.observe(self._hovered, "hover")
+        for widget in self.display.saved.values():
+            widget.observe(self._note_state, "value")
 
     def _layout_children(self) -> list[Any]:
         style = W.HTML(words.STYLE, layout=W.Layout(display="none"))
         look = W.Accordion([self.display], titles=("Display",), selected_index=None)
+        panels = [look, self.channels]
+        if self._opener is not None:
+            upload = UploadPanel(self._opener, _value_range(self._first().x), self._add_image, self._say_error)
+            panels.append(W.Accordion([upload], titles=("Your own picture",), selected_index=None))
         left = W.VBox(
             [self.images, self.canvas, self.legend],
             layout=W.Layout(flex="1 1 400px", min_width="280px", max_width="680px"),
         )
         right = W.VBox(
-            [self.region, self.controls, self.histogram, look, self.channels],
+            [self.region, self.controls, self.histogram, *panels, self.copy],
             layout=W.Layout(flex="1 1 380px", min_width="280px", max_width="720px"),
         )
         body = W.HBox([left, right], layout=W.Layout(flex_flow="row wrap", gap="8px 24px"))
         return [style, self.sentence, self.error, body, self.busy]
 
     # -------------------------------------------------------------- images
+
+    def _first(self) -> Probe:
+        source = self._sources[0]
+        self._sources[0] = probe = source if isinstance(source, Probe) else source()
+        return probe
+
+    def _add_image(self, probe: Probe, name: str) -> None:
+        with self._lock:
+            self._sources.append(probe)
+            self.images.count = len(self._sources)
+            self.open_image(len(self._sources) - 1)
 
     @property
     def probe(self) -> Probe:
@@ -134,7 +166,9 @@ class SegCamExplorer(W.VBox):
     @staticmethod
     def _carried(query: CamQuery, probe: Probe) -> CamQuery:
         """The same question about another image: its own prediction is the region."""
-        kept = CamQuery(query.layer, query.class_index, None, query.score, query.method, query.baseline, options=query.options)
+        kept = CamQuery(
+            query.layer, query.class_index, None, query.score, query.method, query.baseline, options=query.options
+        )
         try:
             return resolve(kept, probe)
         except SegCamError:  # another model: nothing to carry over
@@ -166,6 +200,7 @@ class SegCamExplorer(W.VBox):
                 self._showing = False
             self._forget(change["old"], query)
             self._session.submit((self.probe, query))
+            self._note_state()
 
     def _forget(self, old: CamQuery | None, new: CamQuery) -> None:
         """What was known about layers being blank holds for one class, score, region and method."""
@@ -200,6 +235,10 @@ class SegCamExplorer(W.VBox):
             self.histogram.show(explanation)
             self.channels.show(explanation, self.histogram.channel.value)
             self.sentence.value = words.sentence(explanation)
+            named = code.name_of(request[0])
+            explorer = None if named else code.name_of(self)
+            place = named or (f"{explorer}.probe" if explorer else "probe")
+            self.copy.text = code.cell(explanation.query, explanation.class_names, place)
             self._say_error("")
             self.controls.mark_blank(explanation.query.layer, explanation.is_empty)
             palette = class_colours(len(explanation.class_names))
@@ -208,7 +247,9 @@ class SegCamExplorer(W.VBox):
     def _fail(self, request: tuple[Probe, CamQuery], error: Exception) -> None:
         """The reason in words; the last good picture stays."""
         message = str(error) if isinstance(error, SegCamError) else f"{type(error).__name__}: {error}"
-        self._say_error(f"{message} The picture still shows the last answer." if self.explanation is not None else message)
+        self._say_error(
+            f"{message} The picture still shows the last answer." if self.explanation is not None else message
+        )
 
     def _busy(self, on: bool) -> None:
         (self.busy.add_class if on else self.busy.remove_class)("segcam-on")
@@ -226,6 +267,53 @@ class SegCamExplorer(W.VBox):
         place = change["new"]
         self.canvas.hover_text = "" if not place else words.hover(self.probe, *place)
 
+    # -------------------------------------------------------------- saving a view
+
+    def _note_state(self, _: Any = None) -> None:
+        if self._restoring or self.query is None:
+            return
+        self._restoring = True
+        try:
+            self.state = {
+                "schema": STATE_SCHEMA,
+                "image": self.images.index,
+                "query": self.query.to_dict(),
+                "display": {name: widget.value for name, widget in self.display.saved.items()},
+            }
+        finally:
+            self._restoring = False
+
+    @traitlets.validate("state")
+    def _check_state(self, proposal: Any) -> dict[str, Any]:
+        state = proposal["value"]
+        if not isinstance(state, dict) or state.get("schema") != STATE_SCHEMA or "query" not in state:
+            raise SegCamError(
+                f"`state` must be what `explorer.state` gave (schema {STATE_SCHEMA}). Received: {state!r}."
+            )
+        return dict(state)
+
+    @traitlets.observe("state")
+    def _state_set(self, change: Any) -> None:
+        if self._restoring:
+            return
+        state = change["new"]
+        query = CamQuery.from_dict(state["query"])
+        self._restoring = True
+        try:
+            self.display.restore(state.get("display", {}))
+            if state.get("image", 0) != self.images.index:
+                self.open_image(state["image"])
+            self.query = query
+        finally:
+            self._restoring = False
+        self._note_state()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The widget, and for viewers that cannot run it a picture and a sentence."""
+        self.flush(timeout=20)
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return snapshot.beside(bundle, self.probe, self.explanation)
+
     def flush(self, timeout: float = 30.0) -> bool:
         """Wait until the newest query is answered (for scripts and tests). False after `timeout` seconds."""
         return self._session.flush(timeout)
@@ -242,10 +330,20 @@ class SegCamExplorer(W.VBox):
 
 
 def first_query(probe: Probe) -> CamQuery:
-    """What a new view asks: the class that covers most, at the last layer before the logits."""
-    layers = [layer.name for layer in probe.layers]
+    """What a new view asks: the class that covers most and is no background, at the last layer that is no class score yet."""
     part = words.shares(probe)
-    return CamQuery(layer=layers[-2] if len(layers) > 1 else layers[-1], class_index=int(part.argmax()))
+    named = [i for i, name in enumerate(probe.class_names) if name.strip().lower() not in BACKGROUND and part[i] > 0]
+    index = max(named, key=lambda i: part[i]) if named else int(part.argmax())
+    last = probe.layers[-1]
+    layers = [layer for layer in probe.layers[1:] if layer.shape[2] != last.shape[2]] or list(probe.layers)
+    return CamQuery(layer=layers[-1].name, class_index=index)
+
+
+def _value_range(x: Any) -> str:
+    """Which of the usual ranges an input seems to have."""
+    if float(x.min()) < -0.05:
+        return "-1-1"
+    return "0-255" if float(x.max()) > 2 else "0-1"
 
 
 def _beside_layer(query: CamQuery) -> dict[str, Any]:

@@ -37,7 +37,9 @@ class ChannelHistogram(W.VBox):
         self._explanation: Explanation | None = None
         self._updating = False
         self.quantity = W.Dropdown(options=list(QUANTITIES), description="Bars show", tooltip="What the bars show")
-        self.sort = W.Checkbox(value=False, description="sorted", indent=False, tooltip="Largest first, or in channel order")
+        self.sort = W.Checkbox(
+            value=False, description="sorted", indent=False, tooltip="Largest first, or in channel order"
+        )
         self.channel = W.BoundedIntText(value=0, min=0, max=0, description="Channel", tooltip="Channel to look at")
         self.words = W.HTML()
         self.figure = self._figure()
@@ -110,9 +112,10 @@ class ChannelHistogram(W.VBox):
         self._order = np.argsort(-values, kind="stable") if self.sort.value else np.arange(count)
         shown = np.asarray(values[self._order], np.float64)
         self.words.value = f'<span class="segcam-note">{channel_words(values)}.</span>'
-        low, high = _limits(shown)
         chosen = [int(i) for i in np.flatnonzero(self._order == self.channel.value)] if count > 1 else []
-        self._draw(np.arange(count, dtype=float), shown, [UP if v >= 0 else DOWN for v in shown], low, high, chosen)
+        self._draw(
+            np.arange(count, dtype=float), shown, [UP if v >= 0 else DOWN for v in shown], _limits(shown), chosen
+        )
         ticks = _ticks(count)
         with self._x_axis.hold_sync():
             self._x_axis.label = "channel, sorted" if self.sort.value else "channel"
@@ -132,7 +135,9 @@ class ChannelHistogram(W.VBox):
             f'<span class="segcam-note">Channel {channel}: {negative:.0%} of its {gradient.size} gradients are negative, '
             f"mean {gradient.mean():+.3g}.</span>"
         )
-        self._draw(centres, counts.astype(float), [UP if c >= 0 else DOWN for c in centres], 0.0, float(counts.max()) * 1.05)
+        self._draw(
+            centres, counts.astype(float), [UP if c >= 0 else DOWN for c in centres], (0.0, float(counts.max()) * 1.05)
+        )
         with self._x_axis.hold_sync():
             self._x_axis.label = f"gradient in channel {channel}"
             self._x_axis.tick_values = np.array([-largest, 0.0, largest])
@@ -144,10 +149,10 @@ class ChannelHistogram(W.VBox):
         x: NDArray[np.float64],
         y: NDArray[np.float64],
         colours: list[str],
-        low: float,
-        high: float,
+        limits: tuple[float, float],
         chosen: Sequence[int] = (),
     ) -> None:
+        low, high = limits
         half = (x[1] - x[0]) * 0.7 if len(x) > 1 else 0.7
         with self._x.hold_sync():
             self._x.min, self._x.max = float(x[0] - half), float(x[-1] + half)

@@ -22,10 +22,19 @@ class ImageChooser(W.HBox):
         self.next = W.Button(description="next ▶", tooltip="Next image", layout=W.Layout(width="100px"))
         self.place = W.Label()
         super().__init__([self.previous, self.place, self.next])
-        self.layout.display = None if count > 1 else "none"
         self.previous.on_click(lambda _: self._step(-1))
         self.next.on_click(lambda _: self._step(1))
-        self.index = 0
+        self.count = count
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    @count.setter
+    def count(self, value: int) -> None:
+        self._count = value
+        self.layout.display = None if value > 1 else "none"
+        self.index = self._index
 
     @property
     def index(self) -> int:

@@ -14,7 +14,9 @@ from segcam_widgets.ui.explorer import SegCamExplorer
 ONE_EACH = ("image", "truth")
 
 
-def explore(model_or_probe_or_list: Any, x: Any = None, *, state: Mapping[str, Any] | None = None, **kwargs: Any) -> SegCamExplorer:
+def explore(
+    model_or_probe_or_list: Any, x: Any = None, *, state: Mapping[str, Any] | None = None, **kwargs: Any
+) -> SegCamExplorer:
     """Open the explorer.
 
     Parameters
@@ -41,24 +43,32 @@ def explore(model_or_probe_or_list: Any, x: Any = None, *, state: Mapping[str, A
     if isinstance(first, list | tuple) or (isinstance(first, Probe) and not isinstance(first, type)):
         if x is not None or kwargs:
             given = ["x"] if x is not None else sorted(kwargs)
-            raise SegCamError(f"`{given[0]}` belongs to a model. Received: it together with a probe, which has its own.")
+            raise SegCamError(
+                f"`{given[0]}` belongs to a model. Received: it together with a probe, which has its own."
+            )
         probes = list(first) if isinstance(first, list | tuple) else [first]
         wrong = next((p for p in probes if not isinstance(p, Probe)), None)
         if wrong is not None:
-            raise SegCamError(f"`model_or_probe_or_list` must be a model, a path, a probe, or a list of probes. Received: a list with {type(wrong).__name__}.")
+            raise SegCamError(
+                "`model_or_probe_or_list` must be a model, a path, a probe, or a list of probes. "
+                f"Received: a list with {type(wrong).__name__}."
+            )
         explorer = SegCamExplorer(probes)
     else:
-        explorer = SegCamExplorer(_sources(first, x, kwargs))
+        from segcam_widgets.models.files import picture_opener
+        from segcam_widgets.models.load import as_model
+
+        model = as_model(first)  # a file is read once
+        sources = _sources(model, x, dict(kwargs))
+        explorer = SegCamExplorer(sources, opener=picture_opener(model, **kwargs))
     if state is not None:
         explorer.state = dict(state)
     return explorer
 
 
-def _sources(model: Any, x: Any, kwargs: dict[str, Any]) -> list[Any]:
-    from segcam_widgets.models.load import as_model
+def _sources(keras_model: Any, x: Any, kwargs: dict[str, Any]) -> list[Any]:
     from segcam_widgets.models.opening import open_probe
 
-    keras_model = as_model(model)  # a file is read once
     many = _several(x)
     if many is None:
         many_images = kwargs.get("image")

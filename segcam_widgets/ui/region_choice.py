@@ -66,12 +66,15 @@ class RegionChoice(W.Dropdown):
 
     def show(self, query: CamQuery) -> None:
         """Set menu and canvas to a resolved query's region."""
-        assert query.region is not None and isinstance(query.class_index, int)  # resolved
+        assert query.region is not None  # resolved
+        assert isinstance(query.class_index, int)
         before, self._updating = self._updating, True
         try:
             kind = next((k for k, make in OF_CLASS.items() if make(query.class_index) == query.region), None)
             if kind is None and query.region != self._canvas_region(query.class_index):
-                kind = "drawn" if self._canvas.draw_region(query.region, PredictedClass(query.class_index)) else "python"
+                kind = (
+                    "drawn" if self._canvas.draw_region(query.region, PredictedClass(query.class_index)) else "python"
+                )
             self._given = query.region
             self._set(kind or "drawn")
         finally:

@@ -21,13 +21,16 @@ STYLE = """<style>
 .segcam-error { border-left: 4px solid var(--jp-error-color1, #b71c1c); padding: 4px 8px; margin: 2px 0;
   background: var(--jp-error-color3, #ffebee); color: #212121; overflow-wrap: anywhere; }
 .segcam-legend { display: flex; flex-wrap: wrap; gap: 3px 12px; max-height: 7.5em; overflow-y: auto; padding: 2px 0; }
-.segcam-legend span.segcam-entry { display: inline-flex; align-items: center; gap: 5px; max-width: 100%; overflow-wrap: anywhere; }
-.segcam-legend i { width: 12px; height: 12px; border: 1px solid var(--jp-border-color1, #777); flex: none; display: inline-block; }
+.segcam-legend span.segcam-entry { display: inline-flex; align-items: center; gap: 5px; max-width: 100%;
+  overflow-wrap: anywhere; }
+.segcam-legend i { width: 12px; height: 12px; border: 1px solid var(--jp-border-color1, #777); flex: none;
+  display: inline-block; }
 .segcam-legend .segcam-chosen { font-weight: 700; }
 .segcam-legend small, .segcam-note { color: var(--jp-ui-font-color2, #595959); }
 .segcam-channels { max-height: 240px; overflow-y: auto; }
 .segcam-channels table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.segcam-channels th, .segcam-channels td { text-align: right; padding: 1px 10px; border-bottom: 1px solid var(--jp-border-color2, #ddd); }
+.segcam-channels th, .segcam-channels td { text-align: right; padding: 1px 10px;
+  border-bottom: 1px solid var(--jp-border-color2, #ddd); }
 .segcam-channels th { position: sticky; top: 0; background: var(--jp-layout-color1, #fff); }
 .segcam-maps { display: flex; flex-wrap: wrap; gap: 12px; min-height: 190px; }
 .segcam-maps figure { margin: 0; } .segcam-maps figcaption { max-width: 170px; }
@@ -82,7 +85,7 @@ def legend(probe: Probe, palette: NDArray[np.uint8], chosen: int) -> str:
 
 
 def percent(share: float) -> str:
-    """ "12 %"; below one "0.3 %", below a tenth "< 0.1 %", none "0 %"."""
+    """A share for people: "12 %"; below one "0.3 %", below a tenth "< 0.1 %", none "0 %"."""
     if share <= 0:
         return "0 %"
     if share < 0.001:

@@ -1,0 +1,44 @@
+"""Explorers that nobody sees any more: a cell that is run again replaces what it showed before.
+
+ipywidgets keeps every widget alive until it is closed, so each re-run of a cell would leave a model's activations and a
+thread behind. Notebooks say with each execution which cell it is; what an earlier execution of the same cell made is closed.
+"""
+
+import weakref
+from typing import Any
+
+_OF_CELL: dict[str, list[tuple[int, "weakref.ref[Any]"]]] = {}
+
+
+def _execution() -> tuple[str, int] | None:
+    """(cell, count of executions) of the running cell; None where the front end does not say."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    if shell is None or not hasattr(shell, "get_parent"):
+        return None
+    try:
+        cell = shell.get_parent().get("metadata", {}).get("cellId")
+    except (AttributeError, LookupError):  # outside of an execution
+        return None
+    return (str(cell), int(shell.execution_count)) if cell else None
+
+
+def register(widget: Any) -> None:
+    """Close what earlier executions of the running cell registered, and remember this one. Several in one run stay."""
+    execution = _execution()
+    if execution is None:
+        return
+    cell, count = execution
+    stay = []
+    for made, reference in _OF_CELL.get(cell, []):
+        old = reference()
+        if old is None:
+            continue
+        if made == count:
+            stay.append((made, reference))
+        else:
+            old.close()
+    _OF_CELL[cell] = [*stay, (count, weakref.ref(widget))]

@@ -1,0 +1,68 @@
+"""An image of one's own, fitted to the model by a choice that is made in sight."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as W
+
+from segcam_widgets.core.probe import Probe
+from segcam_widgets.errors import SegCamError
+
+Opener = Callable[[Any, str, str], Probe]
+"""``opener(file, fit, value_range) -> Probe``."""
+
+
+class UploadPanel(W.VBox):
+    """A file button with the two choices that turn a picture into what the model eats.
+
+    Parameters
+    ----------
+    opener : callable
+        ``opener(file, fit, value_range) -> Probe``.
+    on_open : callable
+        ``on_open(probe, name)``.
+    on_error : callable
+        ``on_error(message)``.
+    """
+
+    def __init__(
+        self,
+        opener: Opener,
+        value_range: str,
+        on_open: Callable[[Probe, str], None],
+        on_error: Callable[[str], None],
+    ) -> None:
+        self._opener, self._on_open, self._on_error = opener, on_open, on_error
+        style = {"description_width": "initial"}
+        self.fit = W.Dropdown(
+            options=[("as it is", "exact"), ("resize", "resize"), ("shrink and pad", "pad")],
+            value="resize", description="Other sizes", tooltip="How a picture of another size is fitted", style=style,
+            layout=W.Layout(width="auto"),
+        )  # fmt: skip
+        self.value_range = W.Dropdown(
+            options=["0-1", "0-255", "-1-1"], value=value_range, description="Input values",
+            tooltip="The range of values the model was trained on", style=style, layout=W.Layout(width="auto"),
+        )  # fmt: skip
+        self.file = W.FileUpload(
+            accept="image/*",
+            description="Choose a picture",
+            tooltip="PNG, JPEG or TIFF",
+            layout=W.Layout(width="180px"),
+        )
+        row = W.HBox([self.file, self.fit, self.value_range], layout=W.Layout(flex_flow="row wrap"))
+        super().__init__([row])
+        self.file.observe(self._uploaded, "value")
+
+    def _uploaded(self, change: Any) -> None:
+        if not change["new"]:
+            return
+        given = change["new"][0]
+        try:
+            probe = self._opener(io.BytesIO(bytes(given["content"])), self.fit.value, self.value_range.value)
+        except SegCamError as error:
+            self._on_error(str(error))
+            return
+        finally:
+            self.file.value = ()  # the same file can be chosen again
+        self._on_open(probe, str(given["name"]))
