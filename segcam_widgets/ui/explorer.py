@@ -110,7 +110,7 @@ class SegCamExplorer(W.VBox):
             [self.region, self.controls, self.histogram, *panels, self.copy],
             layout=W.Layout(flex="1 1 380px", min_width="280px", max_width="720px"),
         )
-        body = W.HBox([left, right], layout=W.Layout(flex_flow="row wrap", gap="8px 24px"))
+        body = W.HBox([left, right], layout=W.Layout(flex_flow="row wrap", grid_gap="8px 24px"))
         return [style, self.sentence, self.error, body, self.busy]
 
     # -------------------------------------------------------------- images
