@@ -138,6 +138,8 @@ class QueryControls(W.VBox):
     def query(self, region: Region | None) -> CamQuery:
         """The query that the widgets show, about a region."""
         rival = self.rival.value if self.score.value == "margin" else STRONGEST
+        if rival == self.class_slider.value:  # the slider passed over it: no class is compared with itself
+            rival = STRONGEST
         return CamQuery(
             layer=self._layers[self.layer_slider.value].name,
             class_index=self.class_slider.value,
