@@ -184,12 +184,13 @@ class SegCamExplorer(W.VBox):
 
     @traitlets.validate("query")
     def _resolve(self, proposal: Any) -> CamQuery:
-        if proposal["value"] is None:
-            raise SegCamError("`query` must be a CamQuery. Received: None.")
         return resolve(proposal["value"], self.probe)
 
     @traitlets.observe("query")
     def _query_changed(self, change: Any) -> None:
+        if change["new"] is None:  # which traitlets lets pass unseen by validators
+            self._trait_values["query"] = change["old"]
+            raise SegCamError("`query` must be a CamQuery. Received: None.")
         with self._lock:
             query = change["new"]
             self._showing = True
