@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from segcam_widgets.errors import DisconnectedLayerError
-from segcam_widgets.models.graph import Plan, Step, ancestors, run
+from segcam_widgets.models.graph import Env, Plan, Step, ancestors, run
 from segcam_widgets.models.logits import wide
 
 
@@ -21,7 +21,7 @@ class Cut:
     bypass : tuple of int
         Slots the tail reads besides: they go round the layer (skip connections).
     bypass_names : tuple of str
-        The layers that make them.
+        The layers that make them; ":1" is appended for the second output of a layer.
     tail : tuple of Step
         From the target and the bypass to the end.
     end : int
@@ -34,12 +34,14 @@ class Cut:
     tail: tuple[Step, ...]
     end: int
 
-    def forward(self, activations: tf.Tensor, bypass: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The tail, as it comes out of the network (half precision widened). Differentiable."""
-        if not self.tail:  # the logits themselves are the target
-            return wide(activations)
+    def run(self, activations: tf.Tensor, bypass: Sequence[tf.Tensor]) -> Env:
+        """Every tensor of the tail by slot. Differentiable."""
         env = {self.target: activations, **dict(zip(self.bypass, bypass, strict=True))}
-        return wide(run(self.tail, env)[self.end])
+        return run(self.tail, env) if self.tail else env  # no tail: the logits themselves are the target
+
+    def forward(self, activations: tf.Tensor, bypass: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The tail's end, as it comes out of the network (half precision widened). Differentiable."""
+        return wide(self.run(activations, bypass)[self.end])
 
 
 def cut(plan: Plan, target: int, end: int, name: str) -> Cut:
@@ -55,8 +57,11 @@ def cut(plan: Plan, target: int, end: int, name: str) -> Cut:
         raise DisconnectedLayerError(f"`layer` {name!r} does not reach the logits: nothing it does can change them.")
     bypass = tuple(slot for slot in read if slot not in below)
     made = plan.producer()
-    names = tuple(made[slot].path if slot in made else plan.input_names[plan.inputs.index(slot)] for slot in bypass)
-    return Cut(target, bypass, names, tuple(tail), end)
+    names: list[str] = []
+    for slot in bypass:
+        own = made[slot].path if slot in made else plan.input_names[plan.inputs.index(slot)]
+        names.append(own if own not in names else f"{own}:{made[slot].outputs.index(slot)}")  # a layer with several outputs
+    return Cut(target, bypass, tuple(names), tuple(tail), end)
 
 
 def reaching(plan: Plan, end: int) -> frozenset[int]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
 
 from segcam_widgets.models.cut import Cut
+from segcam_widgets.models.graph import Env
 from segcam_widgets.models.logits import wide as wide
 
 
@@ -35,10 +35,18 @@ def tiled(tensor: tf.Tensor, batch: int) -> tf.Tensor:
     return tensor if batch == 1 or tensor.shape[0] == batch else tf.repeat(tensor, batch, 0)
 
 
-def pullback(cut: Cut, head: Head, batch: int) -> Callable[..., Any]:
-    """(activations, bypass, mask (B, H, W), contrast (B, C)) or (activations, bypass, field (B, H, W, C)) ->
-    (gradients (B, h, w, K) float32, shares (n_bypass, B)): the gradient of <field, logits>, and <gradient, tensor> for what
-    goes round. Gradients of the bypass cost nothing measurable, so they are always returned."""
+def pullback(
+    cut: Cut, head: Head, batch: int, between: Callable[[Env], None] = lambda env: None
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """The gradient of <field, logits>, the field given whole or as an outer product.
+
+    Returns
+    -------
+    callable
+        (activations, bypass, mask (B, H, W), contrast (B, C)) or (activations, bypass, field (B, H, W, C)) ->
+        (gradients (B, h, w, K) float32, shares (n_bypass, B)): shares are <gradient, tensor> of what goes round. Gradients
+        there cost nothing measurable, so they always come along. `between` is called behind the forward half.
+    """
 
     def function(
         activations: tf.Tensor, bypass: Sequence[tf.Tensor], *factors: tf.Tensor
@@ -48,7 +56,9 @@ def pullback(cut: Cut, head: Head, batch: int) -> Callable[..., Any]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(activations)
             tape.watch(bypass)
-            logits = head(cut.forward(activations, bypass))
+            env = cut.run(activations, bypass)
+            logits = head(wide(env[cut.end]))
+        between(env)
         field = factors[0] if len(factors) == 1 else factors[0][..., None] * factors[1][:, None, None, :]
         field = tf.cast(field, logits.dtype)
         zero = tf.UnconnectedGradients.ZERO

@@ -9,26 +9,27 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
-import numpy as np
-import tensorflow as tf
 
 from segcam_widgets.errors import UnsupportedModelError
 from segcam_widgets.models.cut import Cut, cut, reaching
-from segcam_widgets.models.graph import Plan, inlinable, record
-from segcam_widgets.models.logits import Logits, choose_output, find_logits
+from segcam_widgets.models.graph import Plan, Step, inlinable, record
+from segcam_widgets.models.live import concrete
+from segcam_widgets.models.logits import Logits, choose_output, find_logits, log_probabilities
+from segcam_widgets.models.weights import WeightWatch
 
+Built = TypeVar("Built")
 DEEP = 20
 """Tails with more steps than this answer eagerly at first and are compiled behind the answer (graph notes: 30-200 ms below)."""
 KEPT = 48
 """Compiled functions kept a model; each holds 5-9 MB."""
 
-_ENGINES: "weakref.WeakKeyDictionary[Any, dict[str | int | None, Engine]]" = weakref.WeakKeyDictionary()
+_ENGINES: "weakref.WeakKeyDictionary[Any, dict[tuple[str, bool], Engine]]" = weakref.WeakKeyDictionary()
 _LOCK = threading.Lock()
 _COMPILER = ThreadPoolExecutor(1, thread_name_prefix="segcam-compile")
 
@@ -55,7 +56,7 @@ class Engine:
         How many functions were compiled so far (tests count them).
     """
 
-    def __init__(self, model: Any, output: str | int | None = None) -> None:
+    def __init__(self, model: Any, output: str | int | None = None, *, of_probabilities: bool = False) -> None:
         if not inlinable(model):
             raise UnsupportedModelError(
                 f"`model` must be a Functional or Sequential Keras model with a graph. Received: {type(model).__name__}, whose "
@@ -67,8 +68,15 @@ class Engine:
             raise UnsupportedModelError(
                 f"`model` must have one input, the image. Received: {len(model.inputs)} inputs ({names})."
             )
-        self.logits: Logits = find_logits(record(model), output)
+        recorded = record(model)
+        end = choose_output(recorded, output)
+        self.logits: Logits = (
+            log_probabilities(recorded, end, "softmax") if of_probabilities else find_logits(recorded, end)
+        )
         self.plan: Plan = self.logits.plan
+        self._output_index = list(recorded.outputs.values()).index(end)
+        # a trace bakes these in: where one is exchanged afterwards, the engine is out of date
+        self._activations = [(s.layer, s.layer.activation) for s in recorded.steps if hasattr(s.layer, "activation")]
         for step in self.plan.steps:
             if getattr(step.layer, "data_format", None) == "channels_first":
                 raise UnsupportedModelError(
@@ -76,15 +84,18 @@ class Engine:
                 )
         self.input_shape: tuple[int | None, ...] = tuple(model.inputs[0].shape)
         self.input_dtype: str = str(model.inputs[0].dtype)
-        self.variables: list[tf.Variable] = [v.value for v in model.variables if v.dtype not in ("string",)]
         self.verified = False
-        self._output_index = list(self.plan.outputs.values()).index(choose_output(self.plan, output))
         self.traces = 0
-        self._functions: OrderedDict[Hashable, Callable[..., Any]] = OrderedDict()
-        self._pending: dict[Hashable, Future[None]] = {}
+        self._functions: OrderedDict[Hashable, Any] = OrderedDict()
+        self._pending: dict[Hashable, Future[Any]] = {}
         self._cuts: dict[int, Cut] = {}
         self._lock = threading.RLock()
-        self._stamp: Callable[[], tf.Tensor] | None = None
+        self._weights = WeightWatch(v.value for v in model.weights if v.dtype != "string")
+
+    @property
+    def current(self) -> bool:
+        """Whether the model's layers still have the activations they were recorded with."""
+        return all(layer.activation is activation for layer, activation in self._activations)
 
     @cached_property
     def reaching(self) -> frozenset[int]:
@@ -98,7 +109,7 @@ class Engine:
                 for slot, name in zip(self.plan.inputs, self.plan.input_names, strict=True)
             ),
             (
-                (step.outputs[0], step.path, type(step.layer).__name__, activation_name(step.layer))
+                (step.outputs[0], step.path, type(step.layer).__name__, activation_name(step))
                 for step in self.plan.steps
                 if len(step.outputs) == 1 and step.layer is not None
             ),
@@ -120,29 +131,41 @@ class Engine:
 
         A concrete function is traced once for each key. A deep one answers eagerly while it is compiled in the background.
         """
+        compiled = self.compiled(key, lambda: concrete(function, *arguments), deep)
+        return (compiled or function)(*arguments)
+
+    def compiled(self, key: Hashable, build: Callable[[], Built], deep: bool) -> Built | None:
+        """What was built under a key, once for all images of a size; None while a deep one is built in the background.
+
+        None for good where `build` failed in the background: some code runs eagerly and cannot be traced.
+        """
+        with self._lock:
+            if key in self._functions:
+                self._functions.move_to_end(key)
+                return self._functions[key]
+            if deep:
+                if key not in self._pending:
+                    self._pending[key] = _COMPILER.submit(self._build, key, build)
+                return None
+            return self._build(key, build)
+
+    def in_graph(self, key: Hashable, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+        """The compiled function of a key, for what cannot run eagerly; traced here at first, while other questions go on."""
         with self._lock:
             compiled = self._functions.get(key)
             if compiled is not None:
                 self._functions.move_to_end(key)
-            elif deep and key not in self._pending:
-                spec = signature(arguments)
-                self._pending[key] = _COMPILER.submit(self._compile, key, function, spec)
-            elif not deep:
-                compiled = self._compile(key, function, signature(arguments))
-        if compiled is None:
-            return function(*arguments)
-        return compiled(*arguments)
+        return compiled or self._build(key, lambda: concrete(function, *arguments))
 
-    def _compile(self, key: Hashable, function: Callable[..., Any], spec: Any) -> Callable[..., Any]:
-        # a concrete function never retraces, and does not count towards TensorFlow's retracing warning
-        concrete = tf.function(function, autograph=False).get_concrete_function(*spec)
+    def _build(self, key: Hashable, build: Callable[[], Built]) -> Built:
+        built = build()
         with self._lock:
             self.traces += 1
-            self._functions[key] = concrete
+            self._functions[key] = built
             self._pending.pop(key, None)
             while len(self._functions) > KEPT:
                 self._functions.popitem(last=False)
-        return concrete
+        return built
 
     def own_output(self, outputs: Any) -> Any:
         """Out of what the model itself returns, the output that was chosen at opening."""
@@ -152,38 +175,18 @@ class Engine:
         """Wait for what is being compiled in the background."""
         with self._lock:
             pending = list(self._pending.values())
-        for future in pending:
-            future.result(timeout)
+        wait(pending, timeout)
 
-    def weights_stamp(self) -> bytes:
-        """A checksum of every weight: whether the model changed since. One pass over the weights, inside the graph.
-
-        Two sums a variable, plain and against a fixed ramp, so that swapping or negating values shows as well.
-        """
-        if self._stamp is None:
-            variables = self.variables
-
-            def stamp() -> tf.Tensor:
-                sums = []
-                for variable in variables:
-                    values = tf.cast(tf.reshape(variable, [-1]), tf.float32)
-                    sums += [
-                        tf.reduce_sum(values),
-                        tf.tensordot(values, tf.cos(tf.range(tf.size(values), dtype=tf.float32)), 1),
-                    ]
-                return tf.stack(sums) if sums else tf.zeros([0])
-
-            self._stamp = tf.function(stamp, autograph=False).get_concrete_function()
-        return np.asarray(self._stamp()).tobytes()
+    def weights_version(self) -> int:
+        """A number that differs from the last one exactly if some weight was written since."""
+        return self._weights.version()
 
 
-def signature(arguments: Sequence[Any]) -> Any:
-    """TensorSpecs like the arguments."""
-    return keras.tree.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), list(arguments))
-
-
-def activation_name(layer: Any) -> str | None:
-    """Name of the activation a layer ends with; None for a linear one or where it cannot be known."""
+def activation_name(step: Step) -> str | None:
+    """Name of the activation a step ends with; None for a linear one or where it cannot be known."""
+    layer = step.layer
+    if step.run is not layer:  # its softmax was taken out
+        return None
     if isinstance(layer, keras.layers.ReLU):
         return "relu"
     name = getattr(getattr(layer, "activation", None), "__name__", None)
@@ -192,10 +195,11 @@ def activation_name(layer: Any) -> str | None:
     return None if name == "linear" else name
 
 
-def engine_for(model: Any, output: str | int | None = None) -> Engine:
+def engine_for(model: Any, output: str | int | None = None, *, of_probabilities: bool = False) -> Engine:
     """The model's engine, made at the first call; forgotten with the model."""
+    key = (repr(output), of_probabilities)
     with _LOCK:
         engines = _ENGINES.setdefault(model, {})
-        if output not in engines:
-            engines[output] = Engine(model, output)
-        return engines[output]
+        if key not in engines or not engines[key].current:
+            engines[key] = Engine(model, output, of_probabilities=of_probabilities)
+        return engines[key]

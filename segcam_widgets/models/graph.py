@@ -165,9 +165,8 @@ class _Recorder:
         inputs, outputs, calls = _calls(model)
         self._alive.append((inputs, outputs, calls))
         for tensor, (slot, dtype) in zip(inputs, sources, strict=True):
-            if dtype != tensor.dtype:  # a nested model converts to its Input's dtype (mixed precision)
-                slot = self.cast(slot, tensor.dtype, prefix)
-            self.bind(tensor, slot)
+            # a nested model converts to its Input's dtype (mixed precision)
+            self.bind(tensor, slot if dtype == tensor.dtype else self.cast(slot, tensor.dtype, prefix))
         for call in calls:
             self.call(call, prefix)
         return [self._slots[id(tensor)] for tensor in outputs]

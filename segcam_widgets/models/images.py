@@ -83,7 +83,8 @@ def as_input(x: Any, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
         raise SegCamError(f"`x` must have shape ({wanted}) or (1, {wanted}). Received: shape {np.shape(x)}.{hint}")
     if shape[-1] is not None and array.shape[-1] != shape[-1]:
         raise SegCamError(
-            f"`x` must have {shape[-1]} channels, shape ({wanted}). Received: {array.shape[-1]} channels, shape {array.shape[1:]}."
+            f"`x` must have {shape[-1]} channels, shape ({wanted}). "
+            f"Received: {array.shape[-1]} channels, shape {array.shape[1:]}."
         )
     if any(n is not None and n != got for n, got in zip(shape[1:3], array.shape[1:3], strict=True)):
         raise SegCamError(f"`x` must have shape ({wanted}), the model's input. Received: shape {array.shape[1:]}.")

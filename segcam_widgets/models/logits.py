@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from segcam_widgets.errors import SegCamError, UnsupportedModelError, must_be_one_of
-from segcam_widgets.models.graph import Plan, Step
+from segcam_widgets.models.graph import Plan, Ref, Step
 
 Squash = Literal["softmax", "sigmoid", "none"]
 _MOVERS = (
@@ -16,7 +16,10 @@ _MOVERS = (
     keras.layers.Cropping2D, keras.layers.ZeroPadding2D, keras.layers.Identity, keras.layers.Dropout,
 )  # fmt: skip
 # raw keras.ops are recognised by the name of their class: the classes themselves are not public
-_MOVER_OPS = ("Reshape", "Resize", "Transpose", "Cast", "Identity", "Squeeze")
+_MOVER_OPS = ("Reshape", "Resize", "Transpose", "Cast", "Identity", "Pad")
+_SOFTMAX = ("softmax", "softmax_v2")  # the second is what tf.nn.softmax calls itself
+TINY = 1e-30
+"""Probabilities below this count as this where their logarithm is taken; the smallest float32 is 1e-38."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +34,28 @@ class Logits:
         The logits' slot, (1, H, W, C) or (1, H*W, C).
     squash : {"softmax", "sigmoid", "none"}
         What the model ends with.
-    where : {"layer", "fused", "absent"}
-        A step of its own, part of the last layer with weights, or not there.
-    moved_after : tuple of str
-        Steps between the squash and the output that move or mix pixels; softmax and resizing do not commute.
+    where : {"layer", "fused", "absent", "inside"}
+        A step of its own; part of the last layer with weights; not there; or somewhere inside, so that the logits are the
+        logarithms of the model's probabilities (exact but for a number a pixel, which no softmax can see).
+    mixed_after : tuple of str
+        Steps between the squash and the output that mix pixels: softmax and resizing do not commute.
+    source : int
+        The slot of what is squashed.
+    squashing : tuple of Step
+        From there to the model's own output, which fills the slot `OWN`.
     """
 
     plan: Plan
     slot: int
     squash: Squash
-    where: Literal["layer", "fused", "absent"]
-    moved_after: tuple[str, ...]
+    where: Literal["layer", "fused", "absent", "inside"]
+    mixed_after: tuple[str, ...] = ()
+    source: int = 0
+    squashing: tuple[Step, ...] = ()
 
 
 def squash_of(layer: Any) -> Squash | None:
-    """ "softmax" or "sigmoid" if the layer ends with that, "none" if with a linear map, None if with something else."""
+    """Whether a layer ends with softmax or sigmoid; "none" if with a linear map, None if with something else."""
     kind = type(layer).__name__
     if isinstance(layer, keras.layers.Softmax) or kind == "Softmax":
         axis = getattr(layer, "axis", -1)
@@ -56,7 +66,7 @@ def squash_of(layer: Any) -> Squash | None:
     if isinstance(activation, keras.layers.Layer):
         return squash_of(activation)
     name = getattr(activation, "__name__", "")
-    if activation is keras.activations.softmax or name == "softmax":
+    if activation is keras.activations.softmax or name in _SOFTMAX:
         return "softmax"
     if activation is keras.activations.sigmoid or name == "sigmoid":
         return "sigmoid"
@@ -79,11 +89,10 @@ def choose_output(plan: Plan, output: str | int | None) -> int:
     return plan.outputs[names[output]]
 
 
-def find_logits(plan: Plan, output: str | int | None = None) -> Logits:
-    """Walk back from the output, through steps that only move pixels, to the squashing function, and take it out."""
-    end = choose_output(plan, output)
+def find_logits(plan: Plan, end: int) -> Logits:
+    """Walk back from an output's slot, through steps that only move pixels, to the squashing function, and take it out."""
     made = plan.producer()
-    moved: list[str] = []
+    moved: list[Step] = []
     at = end
     while at in made:
         step = made[at]
@@ -91,20 +100,70 @@ def find_logits(plan: Plan, output: str | int | None = None) -> Logits:
             break
         squash = squash_of(step.layer)
         if squash in ("softmax", "sigmoid"):
-            after = tuple(reversed(moved))
-            if getattr(step.layer, "weights", ()):
-                twin = replace(step, run=linear_twin(step.layer))
-                steps = tuple(twin if s is step else s for s in plan.steps)
-                return Logits(replace(plan, steps=steps), end, squash, "fused", after)
-            source = step.inputs[0]
-            steps = tuple(s.rewired(step.outputs[0], source) for s in plan.steps if s is not step)
-            return Logits(replace(plan, steps=steps), source if end == step.outputs[0] else end, squash, "layer", after)
+            return _without(plan, step, squash, moved[::-1], end)
         if not _moves_only(step):
             break
-        if _mixes(step):
-            moved.append(step.path)
+        moved.append(step)
         at = step.inputs[0]
-    return Logits(plan, end, "none", "absent", ())
+    return Logits(plan, end, "none", "absent")
+
+
+def _without(plan: Plan, step: Step, squash: Squash, moved: list[Step], end: int) -> Logits:
+    channels_move = [s.path for s in moved if _moves_channels(s)]
+    if channels_move:
+        raise UnsupportedModelError(
+            f"`model` must end with its classes on the last axis. Received: a model whose {squash} is followed by "
+            f"{channels_move[0]!r}, which moves them elsewhere."
+        )
+    mixed = tuple(s.path for s in moved if _mixes(s))
+    output = step.outputs[0]
+    if not getattr(step.layer, "weights", ()):
+        source = step.inputs[0]
+        steps = tuple(s.rewired(output, source) for s in plan.steps if s is not step)
+        slot = source if end == output else end
+        return Logits(replace(plan, steps=steps), slot, squash, "layer", mixed, source, _chain(step, source, moved))
+    try:
+        twin = replace(step, run=linear_twin(step.layer))
+    except UnsupportedModelError:
+        return log_probabilities(plan, end, squash)
+    steps = tuple(twin if s is step else s for s in plan.steps)
+    activation = Step(step.path, step.layer.activation, (Ref(output),), {}, (output,), None)
+    return Logits(replace(plan, steps=steps), end, squash, "fused", mixed, output, _chain(activation, output, moved))
+
+
+OWN = -1
+"""The slot that :attr:`Logits.squashing` fills in the end."""
+
+
+def _chain(first: Step, source: int, moved: list[Step]) -> tuple[Step, ...]:
+    """The steps from `source` to the model's own output, on slots of their own."""
+    chain, slot = [], source
+    for number, step in enumerate([first, *moved], start=1):
+        new = OWN if number == len(moved) + 1 else OWN - number
+        chain.append(replace(step.rewired(step.inputs[0], slot), outputs=(new,)))
+        slot = new
+    return tuple(chain)
+
+
+def log_probabilities(plan: Plan, end: int, squash: Squash) -> Logits:
+    """For a model whose squashing function cannot be taken out: the logits are made from its probabilities.
+
+    log p is the softmax's logits but for a number a pixel, which changes neither the prediction nor a centered logit or a
+    margin; log p - log(1 - p) is the sigmoid's logit exactly.
+    """
+    slot = 1 + max(slot for step in plan.steps for slot in (*step.inputs, *step.outputs))
+
+    def logarithm(p: tf.Tensor) -> tf.Tensor:
+        p = wide(p)
+        above = tf.math.log(tf.maximum(p, TINY))
+        return above if squash == "softmax" else above - tf.math.log(tf.maximum(1 - p, TINY))
+
+    step = Step("log_probabilities", logarithm, (Ref(end),), {}, (slot,), LogProbabilities())
+    return Logits(replace(plan, steps=(*plan.steps, step)), slot, squash, "inside")
+
+
+class LogProbabilities:
+    """The kind of that step in the list of layers."""
 
 
 def _moves_only(step: Step) -> bool:
@@ -112,15 +171,32 @@ def _moves_only(step: Step) -> bool:
         return True
     if isinstance(step.layer, keras.layers.Activation):
         return squash_of(step.layer) == "none"
+    if type(step.layer).__name__ == "GetItem":
+        return _crops(step.args[1:])
     return isinstance(step.layer, _MOVERS) or type(step.layer).__name__ in _MOVER_OPS
 
 
+def _crops(key: Any) -> bool:
+    """Whether an indexing takes slices of rows and columns, and all classes."""
+    while isinstance(key, tuple | list) and len(key) == 1:
+        key = key[0]
+    parts = list(key) if isinstance(key, tuple | list) else [key]
+    return all(isinstance(part, slice) for part in parts) and (len(parts) < 4 or parts[3] == slice(None))
+
+
 def _mixes(step: Step) -> bool:
-    """Whether a step can make new values out of several pixels, so that it does not commute with a softmax."""
-    return (
-        isinstance(step.layer, keras.layers.UpSampling2D | keras.layers.Resizing)
-        or type(step.layer).__name__ == "Resize"
-    )
+    """Whether a step makes new values, so that it does not commute with a softmax."""
+    kind = type(step.layer).__name__
+    if isinstance(step.layer, keras.layers.UpSampling2D | keras.layers.Resizing) or kind == "Resize":
+        return getattr(step.layer, "interpolation", None) != "nearest"
+    return isinstance(step.layer, keras.layers.ZeroPadding2D) or kind == "Pad"
+
+
+def _moves_channels(step: Step) -> bool:
+    if isinstance(step.layer, keras.layers.Permute):
+        return bool(step.layer.dims[-1] != len(step.layer.dims))
+    axes = getattr(step.layer, "axes", None) if type(step.layer).__name__ == "Transpose" else None
+    return axes is not None and axes[-1] not in (-1, len(axes) - 1)
 
 
 def linear_twin(layer: Any) -> Callable[..., Any]:

@@ -1,6 +1,7 @@
 """One model bound to one image: what the mathematics asks, answered by a graph cut at the layer."""
 
 import difflib
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -10,26 +11,29 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from segcam_widgets.core.probe import Cotangent, LayerInfo, LayerSweep, Pullback
-from segcam_widgets.core.scores import log_softmax
 from segcam_widgets.errors import (
     DisconnectedLayerError,
-    NonFiniteError,
     SegCamError,
     UnknownLayerError,
-    UnsupportedModelError,
     must_be_one_of,
 )
 from segcam_widgets.models import differentiate
+from segcam_widgets.models.arguments import choose_head, name_classes, read_truth
+from segcam_widgets.models.cut import Cut
 from segcam_widgets.models.differentiate import Head
 from segcam_widgets.models.engine import DEEP, Engine, Target
 from segcam_widgets.models.grids import head_size
+from segcam_widgets.models.live import Live, live
+from segcam_widgets.models.prediction import Prediction, frozen
+from segcam_widgets.models.pushforward import push
+from segcam_widgets.models.sweep import sweep_layers
 from segcam_widgets.models.tensors import Activations
 
 Float = NDArray[np.float32]
+HALF_PRECISION_TRIES = (0, 6, 12)
+"""Powers of two by which the loudest value of a field is below 1, tried in turn until nothing overflows."""
 BUDGET = 256 * 2**20
 """Bytes of activations held an image. A U-Net at 256 px needs 61 MB, DeepLabV3+ 211 MB."""
-AGREEMENT = 1e-3
-"""Largest difference between softmax(logits) and the model's own output: float32 gives 1e-6, half precision 2e-4."""
 
 
 class KerasProbe:
@@ -48,8 +52,6 @@ class KerasProbe:
     head : {"softmax", "sigmoid"}
     multilabel : bool
         Several sigmoid channels: classes do not compete.
-    notes : tuple of str
-        What a reader of the probabilities should know.
     """
 
     def __init__(
@@ -64,19 +66,22 @@ class KerasProbe:
         budget: int = BUDGET,
     ) -> None:
         self._engine = engine
-        self.x = x
-        self.image = image
+        self.x: Float = frozen(np.array(x))  # copies: what the user does to theirs later is no part of this
+        self.image: NDArray[np.uint8] = frozen(np.array(image))
         self._tensors = Activations(engine.plan, tf.constant(x.astype(engine.input_dtype)), budget)
-        self._stamp = engine.weights_stamp()
+        self._version = engine.weights_version()
         raw = self._tensors.get([engine.logits.slot])[0]
-        self.head = _choose_head(engine, head, int(raw.shape[-1]) if len(raw.shape) else 0)
         size = head_size(engine.plan, engine.logits.slot, tuple(raw.shape), self._tensors.shapes)
+        self.head = choose_head(engine.logits.squash, head, int(raw.shape[-1]))
         self._head = Head(size, binary=self.head == "sigmoid" and raw.shape[-1] == 1)
         self.multilabel = self.head == "sigmoid" and not self._head.binary
-        self.class_names = _names(class_names, 2 if self._head.binary else int(raw.shape[-1]))
-        self.notes: tuple[str, ...] = ()
-        self._own: Float | None = None
-        self.truth = _truth(truth, size)
+        self.class_names = name_classes(class_names, 2 if self._head.binary else int(raw.shape[-1]))
+        self.truth = read_truth(truth, size)
+        self._lock = threading.Lock()
+        self._prediction = self._predict()
+
+    def _predict(self) -> Prediction:
+        return Prediction(self._engine.logits, self._tensors, self._head, self.multilabel)
 
     # -------------------------------------------------------------- the prediction
 
@@ -84,68 +89,30 @@ class KerasProbe:
     def default_score(self) -> str:
         return "logit" if self.head == "sigmoid" else "centered_logit"
 
-    @cached_property
+    @property
+    def prediction(self) -> Prediction:
+        """The prediction with the weights as they were at the last :meth:`refresh`."""
+        return self._prediction
+
+    @property
     def logits(self) -> Float:
         """(H, W, C) float32, before softmax or sigmoid, whatever the model ends with."""
-        y = self._tensors.get([self._engine.logits.slot])[0]
-        values = np.asarray(tf.cast(self._head(differentiate.wide(y)), tf.float32))[0]
-        if not np.isfinite(values).all():
-            raise NonFiniteError(
-                f"The logits hold {int((~np.isfinite(values)).sum())} NaN or infinite values for this input: "
-                "check its range, and the model's weights."
-            )
-        return _frozen(values)
+        return self._prediction.logits
 
-    @cached_property
+    @property
     def probabilities(self) -> Float:
         """(H, W, C) float32 in [0, 1]: the model's own output where it ends with probabilities."""
-        if self._own is not None:
-            return self._own
-        wide = self.logits.astype(np.float64)
-        values = np.exp(-np.logaddexp(0, -wide)) if self.multilabel else np.exp(log_softmax(wide))
-        return _frozen(values.astype(np.float32))
+        return self._prediction.probabilities
 
-    @cached_property
+    @property
     def labels(self) -> NDArray[np.int64]:
         """(H, W) predicted class; several sigmoids: -1 where no probability is above 0.5."""
-        best = self.probabilities.argmax(-1).astype(np.int64)
-        if self.multilabel:
-            best[self.probabilities.max(-1) <= 0.5] = -1
-        best.flags.writeable = False
-        return best
+        return self._prediction.labels
 
-    def compare(self, own: Any) -> None:
-        """Check the recorded graph against the model's own output, once at opening.
-
-        It catches a model whose call() does something else than its graph. A softmax that is resized afterwards differs by
-        right: then the model's own output is kept as the probabilities, and a note says so.
-        """
-        own = np.asarray(tf.cast(own, tf.float32))
-        y = own.reshape(*self._head.size, own.shape[-1])
-        if self._engine.logits.squash == "none":
-            # the raw logits leave the model: one binary channel z is shown as (-z/2, z/2)
-            shown = self.logits[:, :, 1:] - self.logits[:, :, :1] if self._head.binary else self.logits
-            scale = max(1.0, float(np.abs(y).max()))
-        else:
-            shown = self.probabilities[:, :, 1:] if self._head.binary else self.probabilities
-            scale = 1.0
-        gap = float(np.abs(shown - y).max()) / scale
-        if gap <= (AGREEMENT if self._tensors.full_precision else 20 * AGREEMENT):
-            return
-        after = self._engine.logits.moved_after
-        if not after:
-            raise UnsupportedModelError(
-                f"`model` must compute what its graph says. Received: a model whose own output differs by {gap:.3g} from its "
-                "layers run in order: its call() probably does something else. Build it with keras.Model(inputs, outputs)."
-            )
-        own = np.concatenate([1 - y, y], -1) if self._head.binary else y
-        self._own = _frozen(own)
-        self.__dict__.pop("probabilities", None)
-        self.__dict__.pop("labels", None)
-        self.notes += (
-            f"The model resizes its probabilities ({', '.join(after)}): `probabilities` are the model's own; softmax of `logits`, "
-            f"resized before the softmax, differs by up to {gap:.3f}.",
-        )
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the probabilities should know."""
+        return self._prediction.notes
 
     # -------------------------------------------------------------- layers
 
@@ -205,20 +172,19 @@ class KerasProbe:
 
     def refresh(self) -> bool:
         """Drop activations and prediction if the model's weights have changed since they were computed."""
-        stamp = self._engine.weights_stamp()
-        if stamp == self._stamp:
-            return False
-        self._stamp = stamp
-        self._tensors.clear()
-        self._own = None
-        for name in ("logits", "probabilities", "labels"):
-            self.__dict__.pop(name, None)
-        return True
+        version = self._engine.weights_version()
+        with self._lock:
+            if version == self._version:
+                return False
+            self._version = version
+            self._tensors.clear()
+            self._prediction = self._predict()
+            return True
 
     def activations(self, layer: str) -> Float:
         """What is there: the layer's output for the image, (h, w, K) float32, read-only."""
         tensor = self._tensors.get([self._target(layer).slot])[0]
-        return _frozen(np.asarray(differentiate.wide(tensor))[0])
+        return frozen(np.asarray(differentiate.wide(tensor))[0])
 
     def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback:
         """What pulls on it: the gradient of sum(cotangent * logits) with respect to the layer's output.
@@ -246,20 +212,71 @@ class KerasProbe:
         target = self._target(layer)
         cut = self._engine.cut(target.slot, target.name)
         factors, batched = self._factors(cotangent)
-        source, *bypass = self._tensors.get([target.slot, *cut.bypass])
+        source = None
         if at is not None:
-            source, batched_at = self._as_activations(target, at, source.dtype)
+            source, batched_at = self._as_activations(target, at)
             batched = batched or batched_at
-        batch = max(int(factors[0].shape[0]), int(source.shape[0]))
-        factors = [np.broadcast_to(f, (batch, *f.shape[1:])) if len(f) == 1 else f for f in factors]
-        arguments = [source, bypass, *(tf.constant(f) for f in factors)]
-        key = ("pullback", target.slot, tuple(self.x.shape), batch, int(source.shape[0]), len(factors))
-        function = differentiate.pullback(cut, self._head, batch)
-        gradients, shares = self._engine.call(key, function, arguments, deep=len(cut.tail) > DEEP)
-        gradients, shares = np.asarray(gradients), np.asarray(shares, np.float64)
+        gradients, shares = self._pulled(target, cut, factors, source)
         if batched:
-            return Pullback(_frozen(gradients), dict(zip(cut.bypass_names, shares, strict=True)))
-        return Pullback(_frozen(gradients[0]), {n: float(s[0]) for n, s in zip(cut.bypass_names, shares, strict=True)})
+            return Pullback(frozen(gradients), dict(zip(cut.bypass_names, shares, strict=True)))
+        return Pullback(frozen(gradients[0]), {n: float(s[0]) for n, s in zip(cut.bypass_names, shares, strict=True)})
+
+    def _pulled(
+        self, target: Target, cut: Cut, factors: list[Float], source: tf.Tensor | None
+    ) -> tuple[Float, NDArray[np.float64]]:
+        """Gradients and shares. In a network of half precision the field is scaled by a power of two on the way.
+
+        The mean over a region has fields of 1/|M|, whose gradients vanish in float16 a few layers deep; at a largest value
+        of 1 they do not. Should they overflow instead, less will do.
+        """
+        loudest = float(np.abs(factors[-1]).max())
+        if self._tensors.full_precision or not 0 < loudest < np.inf:
+            return self._pulled_as_is(target, cut, factors, source)
+        for less in HALF_PRECISION_TRIES:
+            scale = np.float32(2.0 ** -(np.ceil(np.log2(loudest)) + less))
+            gradients, shares = self._pulled_as_is(target, cut, [*factors[:-1], factors[-1] * scale], source)
+            if np.isfinite(gradients).all() and np.isfinite(shares).all():
+                break
+        return gradients / scale, shares / scale
+
+    def _pulled_as_is(
+        self, target: Target, cut: Cut, factors: list[Float], source: tf.Tensor | None
+    ) -> tuple[Float, NDArray[np.float64]]:
+        deep, size = len(cut.tail) > DEEP, tuple(self.x.shape)
+        batch = max(int(factors[0].shape[0]), 1 if source is None else int(source.shape[0]))
+        tensors = [tf.constant(np.broadcast_to(f, (batch, *f.shape[1:])) if len(f) == 1 else f) for f in factors]
+        if source is None and batch == 1:
+            gradients, shares = self._pulled_live(target, cut, tensors, deep)
+        else:
+            own, *bypass = self._tensors.get([target.slot, *cut.bypass])
+            source = own if source is None else tf.cast(source, own.dtype)
+            key = ("pullback", target.slot, size, batch, int(source.shape[0]), len(factors))
+            function = differentiate.pullback(cut, self._head, batch)
+            gradients, shares = self._engine.call(key, function, [source, bypass, *tensors], deep)
+        return np.asarray(gradients), np.asarray(shares, np.float64)
+
+    def _pulled_live(self, target: Target, cut: Cut, factors: list[tf.Tensor], deep: bool) -> Any:
+        """The live query: one field, at the image's own activations. See :mod:`segcam_widgets.models.live`."""
+        slots = [target.slot, *cut.bypass]
+        key = ("live", target.slot, tuple(self.x.shape), len(factors))
+
+        def build() -> Live:
+            own, *bypass = self._tensors.get(slots)
+            return live(cut, self._head, [own, bypass, *factors])
+
+        built = self._engine.compiled(key, build, deep)
+        if built is None:
+            own, *bypass = self._tensors.get(slots)
+            return differentiate.pullback(cut, self._head, 1)(own, bypass, *factors)
+        if built.backward is None or not self._tensors.fits([*slots, *built.slots], built.rest_bytes):
+            own, *bypass = self._tensors.get(slots)
+            return built.whole(own, bypass, *factors)
+        own, *others = self._tensors.get([*slots, *built.slots])
+        bypass, saved = others[: len(cut.bypass)], others[len(cut.bypass) :]
+        if built.rest is not None:
+            rest = built.rest
+            saved += self._tensors.computed(("rest", target.slot), lambda: rest(own, bypass))
+        return built.backward(saved, own, bypass, *factors)
 
     def replay(self, layer: str, activations: Float) -> Float:
         """What if it were this: the logits (H, W, C) for other activations of a layer; at the input, the whole model.
@@ -276,18 +293,77 @@ class KerasProbe:
         target = self._target(layer)
         cut = self._engine.cut(target.slot, target.name)
         own, *bypass = self._tensors.get([target.slot, *cut.bypass])
-        source, batched = self._as_activations(target, activations, own.dtype)
+        source, batched = self._as_activations(target, activations)
+        source = tf.cast(source, own.dtype)
         batch = int(source.shape[0])
         key = ("replay", target.slot, tuple(self.x.shape), batch)
         function = differentiate.replay(cut, self._head, batch)
         logits = np.asarray(self._engine.call(key, function, [source, bypass], deep=len(cut.tail) > DEEP))
-        return _frozen(logits if batched else logits[0])
+        return frozen(logits if batched else logits[0])
+
+    def bypass(self, layer: str) -> dict[str, Float]:
+        """What goes round it: the tensors that the layers after it read besides, by the name of the layer that makes them."""
+        target = self._target(layer)
+        cut = self._engine.cut(target.slot, target.name)
+        tensors = self._tensors.get(cut.bypass)
+        return {n: frozen(np.asarray(differentiate.wide(t))[0]) for n, t in zip(cut.bypass_names, tensors, strict=True)}
 
     def pushforward(self, layer: str, tangent: Float, bypass: Mapping[str, Float] | None = None) -> Float:
-        raise NotImplementedError
+        """What does it push: the change of the logits, to first order, for a change of the layer's output.
 
-    def sweep(self, cotangent: Cotangent | Float, layers: Sequence[str] | None = None) -> Mapping[str, LayerSweep]:
-        raise NotImplementedError
+        Exact also through resizing, by two reverse passes (`models.pushforward`): <pushforward(t), u> == <t, pullback(u)>.
+
+        Parameters
+        ----------
+        layer : str
+        tangent : ndarray, (h, w, K) or (B, h, w, K)
+            The change of the layer's output.
+        bypass : mapping of str to ndarray, optional
+            Changes of the tensors that go round the layer, by the names that :meth:`bypass` gives them; others stay.
+
+        Returns
+        -------
+        ndarray, (H, W, C) or (B, H, W, C) float32
+
+        Raises
+        ------
+        UnknownLayerError, DisconnectedLayerError
+        UnsupportedModelError
+            The tail holds an op that TensorFlow cannot differentiate twice.
+        SegCamError
+            A wrong shape, or a name that is not one of the bypass.
+        """
+        return frozen(push(self._engine, self._head, self._tensors, self._target(layer), tangent, bypass or {}))
+
+    def sweep(self, cotangent: Cotangent | Float, layers: Sequence[str] | None = None) -> dict[str, LayerSweep]:
+        """Many layers in one backward pass, reduced inside the graph.
+
+        Parameters
+        ----------
+        cotangent : ndarray (H, W, C), or Cotangent
+            The field over the logits. Its sum is pulled back: divide by |M| for the weights of a mean.
+        layers : sequence of str, optional
+            Default all.
+
+        Returns
+        -------
+        dict of str to LayerSweep
+            In the order asked, or in graph order.
+
+        Raises
+        ------
+        UnknownLayerError, DisconnectedLayerError
+        SegCamError
+            A wrong shape.
+        """
+        asked = [info.name for info in self.layers] if layers is None else [self._target(name).name for name in layers]
+        field = cotangent.to_array() if isinstance(cotangent, Cotangent) else cotangent
+        (field,), batched = self._factors(field)
+        if batched:
+            raise SegCamError(f"`cotangent` must have shape {field.shape[1:]}, without a batch axis. Received: {field.shape}.")
+        targets = [self._targets[info.name] for info in self.layers]
+        found = sweep_layers(self._engine, self._head, self._tensors, targets, field[0])
+        return {name: found[name] for name in asked}
 
     def _factors(self, cotangent: Cotangent | Float) -> tuple[list[Float], bool]:
         if isinstance(cotangent, Cotangent):
@@ -302,7 +378,7 @@ class KerasProbe:
             )
         return [field if field.ndim == 4 else field[None]], field.ndim == 4
 
-    def _as_activations(self, target: Target, values: Any, dtype: tf.DType) -> tuple[tf.Tensor, bool]:
+    def _as_activations(self, target: Target, values: Any) -> tuple[tf.Tensor, bool]:
         array = np.asarray(values, np.float32)
         shape = self._tensors.shapes[target.slot][1:]
         if array.shape[-3:] != shape or array.ndim not in (3, 4):
@@ -310,61 +386,8 @@ class KerasProbe:
                 f"`activations` of layer {target.name!r} must have shape {shape}, or that with a leading batch axis. "
                 f"Received: {array.shape}."
             )
-        return tf.cast(tf.constant(array if array.ndim == 4 else array[None]), dtype), array.ndim == 4
+        return tf.constant(array if array.ndim == 4 else array[None]), array.ndim == 4
 
     def __repr__(self) -> str:
         height, width = self._head.size
         return f"<probe: {len(self.class_names)} classes on {height} x {width}, {len(self.layers)} layers, {self.head}>"
-
-
-def _frozen(array: Any) -> Any:
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
-def _choose_head(engine: Engine, asked: str | None, channels: int) -> str:
-    found = engine.logits.squash
-    if asked not in (None, "softmax", "sigmoid"):
-        raise SegCamError(must_be_one_of("head", ("softmax", "sigmoid"), asked))
-    if found == "none":
-        if asked == "softmax" and channels == 1:
-            raise SegCamError("`head` must be 'sigmoid' for a model with one output channel. Received: 'softmax'.")
-        return asked or ("sigmoid" if channels == 1 else "softmax")
-    if asked is not None and asked != found:
-        raise SegCamError(f"`head` must be {found!r}: the model itself ends with a {found}. Received: {asked!r}.")
-    return found
-
-
-def _names(given: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    if given is None:
-        return tuple(f"class {i}" for i in range(count))
-    if isinstance(given, str):
-        raise SegCamError(f"`class_names` must be a sequence of names. Received: the single string {given!r}.")
-    names = tuple(str(name) for name in given)
-    if len(names) != count:
-        hint = (
-            " (one sigmoid channel shows two classes: the background first)" if count == 2 and len(names) == 1 else ""
-        )
-        raise SegCamError(f"`class_names` must hold {count} names, one a class{hint}. Received: {len(names)}.")
-    if len(set(names)) != count:
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise SegCamError(
-            f"`class_names` must differ from one another. Received: {', '.join(map(repr, twice))} more than once."
-        )
-    return names
-
-
-def _truth(truth: Any, size: tuple[int, int]) -> NDArray[np.int64] | None:
-    if truth is None:
-        return None
-    labels = np.asarray(truth)
-    if labels.ndim == 3 and labels.shape[-1] == 1:
-        labels = labels[:, :, 0]
-    if labels.shape != size:
-        raise SegCamError(f"`truth` must have shape {size}, the grid of the logits. Received: shape {np.shape(truth)}.")
-    if not np.issubdtype(labels.dtype, np.integer) and not (
-        np.isfinite(labels).all() and (labels == np.round(labels)).all()
-    ):
-        raise SegCamError(f"`truth` must hold whole numbers, one class index a pixel. Received: dtype {labels.dtype}.")
-    return _frozen(labels.astype(np.int64))

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import tensorflow as tf
 
@@ -10,11 +10,51 @@ from segcam_widgets.models.graph import Env, Plan, Step, ancestors, run
 
 
 def size_of(tensor: tf.Tensor) -> int:
+    """Bytes."""
     return int(tensor.shape.num_elements() or 0) * int(tensor.dtype.size)
 
 
+class Held:
+    """Tensors by key within a number of bytes: least recently used out first."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self.bytes = 0
+        self._entries: OrderedDict[Hashable, tuple[tf.Tensor, ...]] = OrderedDict()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._entries
+
+    def items(self) -> list[tuple[Hashable, tuple[tf.Tensor, ...]]]:
+        """Everything held; counts as no use."""
+        return list(self._entries.items())
+
+    def get(self, key: Hashable) -> tuple[tf.Tensor, ...] | None:
+        """The tensors of a key, which is now the most recently used; None where they had to go."""
+        if key not in self._entries:
+            return None
+        self._entries.move_to_end(key)
+        return self._entries[key]
+
+    def put(self, key: Hashable, tensors: Sequence[tf.Tensor]) -> None:
+        """Hold tensors, unless they alone exceed the budget."""
+        size = sum(map(size_of, tensors))
+        if size > self.budget or key in self._entries:
+            return
+        self._entries[key] = tuple(tensors)
+        self.bytes += size
+        while self.bytes > self.budget:
+            _, old = self._entries.popitem(last=False)
+            self.bytes -= sum(map(size_of, old))
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._entries.clear()
+        self.bytes = 0
+
+
 class Activations:
-    """The tensors of one image by slot: least recently used out first, the input always held.
+    """The tensors of one image by slot. The input is always held; the rest within a budget.
 
     Parameters
     ----------
@@ -27,71 +67,83 @@ class Activations:
     ----------
     shapes : dict of int to tuple
         Of every slot seen, kept when the tensor is not.
+    floating : set of int
+        Slots of real numbers.
+    full_precision : bool
+        Whether no tensor of the image is of half precision.
     passes : int
         How many times steps had to be run (1 for a model that fits).
     """
 
     def __init__(self, plan: Plan, x: tf.Tensor, budget: int) -> None:
-        self._plan, self._x, self._budget = plan, x, budget
-        self._held: OrderedDict[int, tf.Tensor] = OrderedDict()
-        self._bytes = 0
+        self._plan, self._x = plan, x
+        self._held = Held(budget)
         self._lock = threading.RLock()
+        self._bytes: dict[int, int] = {}
         self.shapes: dict[int, tuple[int, ...]] = {plan.inputs[0]: tuple(x.shape)}
         self.floating: set[int] = {plan.inputs[0]} if x.dtype.is_floating else set()
+        self.full_precision = True
         self.passes = 0
-        self._half = False
-
-    @property
-    def full_precision(self) -> bool:
-        """Whether no tensor of the image is of half precision."""
-        return not self._half
 
     @property
     def held_bytes(self) -> int:
-        return self._bytes
+        """What is held now, the input aside."""
+        return self._held.bytes
+
+    def fits(self, slots: Iterable[int], extra: int = 0) -> bool:
+        """Whether these slots and some bytes more can be held together."""
+        return sum(self._bytes.get(slot, 0) for slot in set(slots)) + extra <= self._held.budget
 
     def get(self, slots: Iterable[int]) -> list[tf.Tensor]:
         """The tensors at slots, running only the steps that lead to those which are not held."""
         slots = list(slots)
         with self._lock:
-            known = {self._plan.inputs[0]: self._x, **self._held}
-            if any(slot not in known for slot in slots):
-                self._run(ancestors(self._plan, slots, known), known, set(slots))
+            env: Env = {self._plan.inputs[0]: self._x}
             for slot in slots:
-                if slot in self._held:
-                    self._held.move_to_end(slot)
-            return [known[slot] for slot in slots]
+                found = self._held.get(slot)
+                if found is not None:
+                    env[slot] = found[0]
+            if any(slot not in env for slot in slots):
+                env = {key: tensors[0] for key, tensors in self._held.items() if isinstance(key, int)} | env
+                self._run(ancestors(self._plan, slots, env), env, set(slots))
+            return [env[slot] for slot in slots]
+
+    def computed(self, key: Hashable, compute: Callable[[], Sequence[tf.Tensor]]) -> tuple[tf.Tensor, ...]:
+        """Tensors of this image that are no layer's output, held within the same budget."""
+        with self._lock:
+            found = self._held.get(key)
+            if found is None:
+                found = tuple(compute())
+                self._held.put(key, found)
+            return found
 
     def _run(self, steps: tuple[Step, ...], env: Env, wanted: set[int]) -> None:
         self.passes += 1
         readers = Counter(slot for step in steps for slot in step.inputs)
+        # where the whole does not fit, what was not asked for would push out what was
+        choosy = sum(self._bytes.values()) > self._held.budget
 
         def after(step: Step) -> None:
             for slot in step.outputs:
                 tensor = env[slot]
-                self.shapes[slot] = tuple(tensor.shape)
-                if tensor.dtype.is_floating:
-                    self.floating.add(slot)
-                    self._half |= tensor.dtype.size < 4
-                self._hold(slot, tensor)
-            for slot in step.inputs:  # free what nobody reads any more, so that the peak stays near the budget
-                readers[slot] -= 1
-                if readers[slot] == 0 and slot not in wanted and slot not in self._held and slot in env:
-                    del env[slot]
+                self._see(slot, tensor)
+                if slot in wanted or not choosy:
+                    self._held.put(slot, [tensor])
+            readers.subtract(step.inputs)
+            for slot in (*step.inputs, *step.outputs):  # free what nobody reads any more: the peak stays near the budget
+                if readers[slot] <= 0 and slot not in wanted and slot not in self._held:
+                    env.pop(slot, None)
 
         run(steps, env, after)
 
-    def _hold(self, slot: int, tensor: tf.Tensor) -> None:
-        size = size_of(tensor)
-        if size > self._budget:
-            return
-        self._held[slot] = tensor
-        self._bytes += size
-        while self._bytes > self._budget:
-            _, old = self._held.popitem(last=False)
-            self._bytes -= size_of(old)
+    def _see(self, slot: int, tensor: tf.Tensor) -> None:
+        self.shapes[slot] = tuple(tensor.shape)
+        self._bytes[slot] = size_of(tensor)
+        if tensor.dtype.is_floating:
+            self.floating.add(slot)
+            self.full_precision &= tensor.dtype.size >= 4
 
     def clear(self) -> None:
+        """Let go of everything but the input and the shapes."""
         with self._lock:
             self._held.clear()
-            self._bytes = 0

@@ -1,0 +1,1 @@
+"""Timings of this package beside the usual ways. Run one with ``python -m benchmarks.live_query``."""
