@@ -51,7 +51,7 @@ function group(label) {
 
 /**
  * host: {tools, pickTool(kind), setOp(op), undo(), redo(), clear(), setBrush(radius), hint(words | null)}.
- * Returns {element, show(state)}, state: {tool, op, canUndo, canRedo, canClear, radius, largest}.
+ * Returns {element, stops, show(state)}, state: {tool, op, canUndo, canRedo, canClear, radius, largest}.
  */
 function createToolbar(host, signal) {
   const element = make("div", "sc-toolbar", { role: "toolbar", "aria-label": "Drawing tools" });
@@ -101,6 +101,7 @@ function createToolbar(host, signal) {
   }
   return {
     element,
+    stops: [...stops, slider],
     show(state) {
       mark(host.tools.map((tool) => tool.kind), state.tool);
       mark(OP_BUTTONS.map(([name]) => name), state.op);

@@ -19,7 +19,6 @@ function createView(history, model, el) {
   const { signal } = stop;
   const tools = model.get("tools");
   const root = make("div", "sc-canvas");
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab: no notebook shortcuts while the focus is in here
   const ruler = make("div", "sc-ruler"); // as wide as the container, whatever the picture's width
   const hint = make("div", "sc-hint");
   const help = make("div", "sc-hidden", { id: `segcam-help-${(views += 1)}-${Math.random().toString(36).slice(2, 8)}` });
@@ -215,7 +214,7 @@ function createView(history, model, el) {
     },
     { signal },
   );
-  // nothing typed in here is a shortcut of the notebook around it
+  // nothing typed in here is a shortcut of the page around it; JupyterLab listens where the event bubbles to
   root.addEventListener("keydown", (event) => isForeign(event) || event.stopPropagation(), { signal });
   let density; // the screen's pixel ratio changes when the window moves to another screen or is zoomed
   function watchDensity() {
@@ -237,6 +236,8 @@ function createView(history, model, el) {
 
   help.textContent = HELP + tools.map((tool) => `${tool.shortcut} ${tool.label}`).join(", ");
   canvas.setAttribute("aria-describedby", help.id);
+  // Notebook 7 looks for shortcuts before a key gets here, and matches the focused element itself: each must say no
+  for (const stop of [canvas, ...toolbar.stops]) stop.dataset.lmSuppressShortcuts = "true";
   root.append(ruler, toolbar.element, hint, stage, scale.element, readout.element, help, live);
   el.append(root);
   observer.observe(ruler);
