@@ -33,6 +33,7 @@ class RegionChoice(W.Dropdown):
         self._canvas, self._on_change = canvas, on_change
         self._updating = False
         self._given: Region | None = None
+        self._before_draft: str | None = None
         super().__init__(description="Region", tooltip="Which pixels are asked about", style={"description_width": "72px"},
                          layout=W.Layout(width="auto"))  # fmt: skip
         self.observe(self._chosen, "value")
@@ -58,7 +59,7 @@ class RegionChoice(W.Dropdown):
 
     def region(self, class_index: int, live: bool = False) -> Region | None:
         """The region that the menu and the canvas say; None is the query's own default."""
-        if live or self.value == "drawn":
+        if self.value == "drawn":
             return self._canvas.region(PredictedClass(class_index), live=live)
         if self.value == "python":
             return self._given
@@ -75,7 +76,8 @@ class RegionChoice(W.Dropdown):
                 kind = (
                     "drawn" if self._canvas.draw_region(query.region, PredictedClass(query.class_index)) else "python"
                 )
-            self._given = query.region
+            if kind == "python":
+                self._given = query.region
             self._set(kind or "drawn")
         finally:
             self._updating = before
@@ -86,22 +88,24 @@ class RegionChoice(W.Dropdown):
 
     def _chosen(self, _: Any) -> None:
         if not self._updating:
+            self._before_draft = None
             self._on_change()
 
     def _drawn(self, change: Any) -> None:
         if self._updating:
             return
-        if change["name"] == "draft":
-            if change["new"] is None:  # finished: `shapes` says so itself; given up: back to what was there
-                if self.value == "drawn" and not self._canvas.shapes:
-                    self._set("predicted")
-                    self._on_change()
+        if change["name"] == "shapes":
+            self._before_draft = None
+            if not self._canvas.shapes and self.value != "drawn":
                 return
+            self._set("drawn" if self._canvas.shapes else "predicted")
+        elif change["new"] is not None:
+            if self.value != "drawn":
+                self._before_draft = self.value
             self._set("drawn")
-        elif self._canvas.shapes:
-            self._set("drawn")
-        elif self.value == "drawn":
-            self._set("predicted")
+        elif self.value == "drawn":  # finished, which `shapes` has said itself, or given up: back to what was there
+            self._set(self._before_draft or ("drawn" if self._canvas.shapes else "predicted"))
+            self._before_draft = None
         else:
             return
         self._on_change()
