@@ -138,12 +138,13 @@ def to_html(explanation: "Explanation") -> str:
     cells = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows.items())
     notes = "".join(f"<p>{escape(note)}</p>" for note in explanation.notes)
     bar = _image(np.repeat(diverging_lut()[None], 8, 0), "", "width:100%;height:0.8em;display:block")
-    ends = f"<span>{-limit or 0.0:.3g}</span><span>0</span><span>{limit:.3g}{of}</span>"
+    marks = {"left": f"{-limit or 0.0:.3g}", "center": "0", "right": f"{limit:.3g}{of}"}
+    ends = "".join(f'<span style="flex:1;text-align:{side}">{text}</span>' for side, text in marks.items())
     return (
         '<div class="segcam-explanation" style="color:inherit;max-width:40em">'
         f"<p><strong>{escape(words)}</strong></p>"
         '<div style="display:flex;gap:1.5em;flex-wrap:wrap;align-items:flex-start">'
         f'<div style="width:{size[1]}px">{_image(pixels, words, "display:block;border:1px solid currentColor")}{bar}'
-        f'<div style="display:flex;justify-content:space-between">{ends}</div></div>'
+        f'<div style="display:flex">{ends}</div></div>'
         f'<table style="color:inherit;background:transparent">{cells}</table></div>{notes}</div>'
     )

@@ -65,7 +65,7 @@ def figure(
     total = len(panels) * (size[1] + _MARGIN) + _MARGIN
     words = textwrap.wrap(sentence(explanation), max(20, (total - 2 * _MARGIN) * 2 // _TEXT))
     top = _MARGIN + len(words) * _LINE + _LINE // 2
-    sheet = Image.new("RGB", (total, top + size[0] + 3 * _LINE + _MARGIN), "white")
+    sheet = Image.new("RGB", (total, top + size[0] + 2 * _LINE + _MARGIN), "white")
     draw = ImageDraw.Draw(sheet)
     for number, line in enumerate(words):
         draw.text((_MARGIN, _MARGIN + number * _LINE), line, "black", font_size=_TEXT)

@@ -27,7 +27,7 @@ def channel_words(weights: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]")
         return "both channels pull down" if count == 2 else f"all {count} channels pull down"
     if (weights > 0).all():
         return "both channels pull up" if count == 2 else f"all {count} channels pull up"
-    return f"{down} of {count} channels pull down"
+    return f"{down} of {count} channels {'pulls' if down == 1 else 'pull'} down"
 
 
 def map_words(explanation: "Explanation") -> str:

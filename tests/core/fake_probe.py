@@ -1,0 +1,265 @@
+"""A probe in plain numpy: small networks whose every number can be worked out by hand.
+
+It computes in float64 and answers in float32, as the protocol says. Nothing is recorded or compiled: forward and reverse
+mode walk the list of nodes.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from segcam_widgets.core.probe import Cotangent, LayerInfo, LayerSweep, Pullback
+from segcam_widgets.errors import DisconnectedLayerError, UnknownLayerError, must_be_one_of
+
+IMAGE = "image"
+
+
+class Conv:
+    """Cross-correlation of (..., h, w, Cin) with a kernel (a, b, Cin, Cout), stride 1; padding "same" or "valid"."""
+
+    def __init__(self, kernel, bias=0.0, padding="same"):
+        kernel = np.asarray(kernel, float)
+        self.kernel = kernel[None, None] if kernel.ndim == 2 else kernel
+        self.bias = np.broadcast_to(np.asarray(bias, float), self.kernel.shape[-1:])
+        a, b = self.kernel.shape[:2]
+        self.pad = ((a - 1) // 2, (b - 1) // 2) if padding == "same" else (0, 0)
+
+    def _taps(self, height, width):
+        a, b = self.kernel.shape[:2]
+        rows, cols = height + 2 * self.pad[0] - a + 1, width + 2 * self.pad[1] - b + 1
+        return [(i, j, slice(i, i + rows), slice(j, j + cols)) for i in range(a) for j in range(b)]
+
+    def linear(self, x):
+        (p, q), lead = self.pad, [(0, 0)] * (x.ndim - 3)
+        padded = np.pad(x, [*lead, (p, p), (q, q), (0, 0)])
+        return sum(padded[..., r, c, :] @ self.kernel[i, j] for i, j, r, c in self._taps(*x.shape[-3:-1]))
+
+    def forward(self, x):
+        return self.linear(x) + self.bias
+
+    def jvp(self, _, tangents):
+        return self.linear(tangents[0])
+
+    def vjp(self, inputs, g):
+        shape, (p, q) = inputs[0].shape, self.pad
+        lead = g.shape[:-3]
+        padded = np.zeros((*lead, shape[-3] + 2 * p, shape[-2] + 2 * q, shape[-1]))
+        for i, j, r, c in self._taps(*shape[-3:-1]):
+            padded[..., r, c, :] += g @ self.kernel[i, j].T
+        return [padded[..., p : p + shape[-3], q : q + shape[-2], :]]
+
+
+class Pointwise:
+    """A function of each number, and its derivative."""
+
+    def __init__(self, function, derivative):
+        self.forward, self.derivative = function, derivative
+
+    def jvp(self, inputs, tangents):
+        return self.derivative(inputs[0]) * tangents[0]
+
+    def vjp(self, inputs, g):
+        return [self.derivative(inputs[0]) * g]
+
+
+def relu():
+    return Pointwise(lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(float))
+
+
+def softplus():
+    return Pointwise(lambda x: np.logaddexp(0, x), expit)
+
+
+class Upsample:
+    """Every cell repeated `factor` times along both axes."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def forward(self, x):
+        return x.repeat(self.factor, -3).repeat(self.factor, -2)
+
+    def jvp(self, _, tangents):
+        return self.forward(tangents[0])
+
+    def vjp(self, inputs, g):
+        h, w, k = inputs[0].shape[-3:]
+        return [g.reshape(*g.shape[:-3], h, self.factor, w, self.factor, k).sum((-4, -2))]
+
+
+class Concatenate:
+    """Channels side by side."""
+
+    def forward(self, *inputs):
+        shape = np.broadcast_shapes(*(x.shape[:-1] for x in inputs))
+        return np.concatenate([np.broadcast_to(x, (*shape, x.shape[-1])) for x in inputs], -1)
+
+    def jvp(self, _, tangents):
+        return self.forward(*tangents)
+
+    def vjp(self, inputs, g):
+        return np.split(g, np.cumsum([x.shape[-1] for x in inputs])[:-1], -1)
+
+
+@dataclass
+class NumpyProbe:
+    """Nodes are (name, operation, name of its input or names), in order; the last gives the logits.
+
+    `calls` counts what was asked.
+    """
+
+    x: np.ndarray
+    nodes: list
+    class_names: tuple = None
+    truth: np.ndarray = None
+    multilabel: bool = False
+    image: np.ndarray = None
+    calls: Counter = field(default_factory=Counter)
+
+    def __post_init__(self):
+        self.x = np.asarray(self.x, float)
+        self.nodes = [(name, op, (of,) if isinstance(of, str) else tuple(of)) for name, op, of in self.nodes]
+        self._values = self._run({IMAGE: self.x})
+        count = self.logits.shape[-1]
+        self.class_names = self.class_names or tuple(f"class {i}" for i in range(count))
+        if self.image is None:
+            self.image = np.zeros((*self.x.shape[:2], 3), np.uint8)
+
+    def _run(self, known):
+        values = dict(known)
+        for name, op, of in self.nodes:
+            if name not in values:
+                values[name] = op.forward(*(values[n] for n in of))
+        return values
+
+    def _after(self, layer):
+        """Names of the nodes that the layer has a part in, in order."""
+        found = [layer]
+        for name, _, of in self.nodes:
+            if name not in found and set(of) & set(found):
+                found.append(name)
+        return found[1:]
+
+    # -------------------------------------------------------------- the protocol
+
+    @property
+    def _last(self):
+        return self.nodes[-1][0]
+
+    @property
+    def layers(self):
+        names = [IMAGE, *(name for name, _, _ in self.nodes)]
+        reach = [n for n in names if n == self._last or self._last in self._after(n)]
+        return tuple(LayerInfo(n, self._values[n].shape, "Fake") for n in reach)
+
+    @property
+    def logits(self):
+        return self._values[self._last].astype(np.float32)
+
+    @property
+    def probabilities(self):
+        return (expit(self.logits) if self.multilabel else softmax(self.logits, -1)).astype(np.float32)
+
+    @property
+    def labels(self):
+        best = self.probabilities.argmax(-1)
+        return np.where(self.probabilities.max(-1) > 0.5, best, -1) if self.multilabel else best
+
+    @property
+    def default_score(self):
+        return "logit" if self.multilabel else "centered_logit"
+
+    def layer(self, name):
+        known = {info.name: info for info in self.layers}
+        if not isinstance(name, str) or name not in known:
+            if isinstance(name, str) and name in self._values:
+                raise DisconnectedLayerError(f"`layer` {name!r} does not reach the logits.")
+            raise UnknownLayerError(must_be_one_of("layer", known, name))
+        return known[name]
+
+    def refresh(self):
+        return False
+
+    def activations(self, layer):
+        self.calls["activations"] += 1
+        return self._values[self.layer(layer).name].astype(np.float32)
+
+    def pullback(self, layer, cotangent, at=None):
+        self.calls["pullback"] += 1
+        self.layer(layer)
+        seed = np.asarray(cotangent.to_array() if isinstance(cotangent, Cotangent) else cotangent, float)
+        after = self._after(layer)
+        around = {n: v for n, v in self._values.items() if n not in after}
+        if at is not None:
+            around[layer] = np.asarray(at, float)
+        values = self._run(around)
+        pulls = {self._last: seed}
+        for name, op, of in reversed(self.nodes):
+            if name in after and name in pulls:
+                for source, pull in zip(of, op.vjp([values[n] for n in of], pulls[name]), strict=True):
+                    pulls[source] = pulls.get(source, 0) + pull
+        if self._last == layer:
+            return Pullback(seed.astype(np.float32), {})
+        bypass = {n: (pulls[n] * values[n]).sum((-3, -2, -1)) for n in pulls if n not in after and n != layer}
+        whole = {n: float(v) if np.ndim(v) == 0 else v for n, v in bypass.items()}
+        return Pullback(np.broadcast_to(pulls[layer], pulls[layer].shape).astype(np.float32), whole)
+
+    def pushforward(self, layer, tangent, bypass=None):
+        self.calls["pushforward"] += 1
+        self.layer(layer)
+        tangents = {layer: np.asarray(tangent, float)} | {n: np.asarray(t, float) for n, t in (bypass or {}).items()}
+        for name, op, of in self.nodes:
+            if name in self._after(layer):
+                zeros = [tangents.get(n, np.zeros_like(self._values[n])) for n in of]
+                tangents[name] = op.jvp([self._values[n] for n in of], zeros)
+        return tangents[self._last].astype(np.float32)
+
+    def replay(self, layer, activations):
+        self.calls["replay"] += 1
+        after = self._after(self.layer(layer).name)
+        around = {n: v for n, v in self._values.items() if n not in after}
+        return self._run(around | {layer: np.asarray(activations, float)})[self._last].astype(np.float32)
+
+    def sweep(self, cotangent, layers=None):
+        found = {}
+        for name in layers or [info.name for info in self.layers]:
+            gradients, activations = self.pullback(name, cotangent).gradients, self.activations(name)
+            weights = gradients.mean((0, 1))
+            found[name] = LayerSweep(weights, activations @ weights, (activations * gradients).sum(-1))
+        return found
+
+
+# ------------------------------------------------------------------ networks that several tests use
+
+
+def linear_head(activations, kernel, bias=0.0, **more):
+    """A 1x1 convolution straight onto the image: alpha_k is the kernel, scaled by |M| / (h w)... and nothing else."""
+    return NumpyProbe(np.asarray(activations, float), [("logits", Conv(kernel, bias), IMAGE)], **more)
+
+
+def captum_network():
+    """The convolutional network of Captum's own tests: conv (ones, biases -50 and -75), ReLU, linear (5 ones, -3 ones)."""
+    weights = np.array([1, 1, 1, 1, 1, -1, -1, -1.0]).reshape(2, 2, 2)  # channel, row, column: torch's flattening
+    nodes = [
+        ("conv1", Conv(np.ones((3, 3, 1, 2)), [-50, -75], "valid"), IMAGE),
+        ("relu1", relu(), "conv1"),
+        ("fc1", Conv(weights.transpose(1, 2, 0)[..., None].repeat(4, -1), 0, "valid"), "relu1"),
+    ]
+    return NumpyProbe(np.arange(16.0).reshape(4, 4, 1), nodes)
+
+
+def random_network(seed=0, classes=3, size=6, channels=4, tail=relu, **more):
+    """Convolutions, an upsampling and a skip connection with seeded weights; (2 size, 2 size) logits."""
+    rng = np.random.default_rng(seed)
+    nodes = [
+        ("features", Conv(rng.normal(size=(3, 3, 2, channels)), rng.normal(size=channels)), IMAGE),
+        ("relu", tail(), "features"),
+        ("deep", Conv(rng.normal(size=(3, 3, channels, channels)) / 3, rng.normal(size=channels)), "relu"),
+        ("deep_relu", tail(), "deep"),
+        ("join", Concatenate(), ("deep_relu", "relu")),
+        ("up", Upsample(2), "join"),
+        ("logits", Conv(rng.normal(size=(3, 3, 2 * channels, classes)) / 3, rng.normal(size=classes)), "up"),
+    ]
+    return NumpyProbe(rng.normal(size=(size, size, 2)), nodes, **more)

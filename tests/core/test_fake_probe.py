@@ -1,0 +1,56 @@
+"""The numpy probe that the other tests stand on: its derivatives are those of its own forward pass."""
+
+import numpy as np
+import pytest
+
+from segcam_widgets.core.probe import Probe
+from tests.core.fake_probe import IMAGE, captum_network, random_network, softplus
+
+LAYERS = [info.name for info in random_network().layers]
+
+
+def test_it_is_a_probe():
+    assert isinstance(random_network(), Probe)
+    assert LAYERS == [IMAGE, "features", "relu", "deep", "deep_relu", "join", "up", "logits"]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_pullback_is_the_slope_of_replay(layer):
+    probe, rng = random_network(tail=softplus), np.random.default_rng(3)
+    cotangent, direction = rng.normal(size=probe.logits.shape), rng.normal(size=probe.activations(layer).shape)
+    at, step = probe.activations(layer).astype(float), 1e-2
+    ahead, behind = (probe.replay(layer, at + sign * step * direction) for sign in (1, -1))
+    slope = ((ahead.astype(float) - behind) * cotangent).sum() / (2 * step)
+    assert (probe.pullback(layer, cotangent).gradients * direction).sum() == pytest.approx(slope, rel=2e-3)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_pushforward_is_the_adjoint_of_pullback(layer):
+    probe, rng = random_network(tail=softplus), np.random.default_rng(4)
+    cotangent, tangent = rng.normal(size=probe.logits.shape), rng.normal(size=probe.activations(layer).shape)
+    back = (probe.pullback(layer, cotangent).gradients * tangent).sum(dtype=float)
+    assert (probe.pushforward(layer, tangent) * cotangent).sum(dtype=float) == pytest.approx(back, rel=1e-4)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_leading_batch_axis_gives_the_same_as_one_at_a_time(layer):
+    probe, rng = random_network(), np.random.default_rng(5)
+    fields = rng.normal(size=(3, *probe.logits.shape))
+    batch = probe.pullback(layer, fields)
+    for i, field in enumerate(fields):
+        alone = probe.pullback(layer, field)
+        np.testing.assert_allclose(batch.gradients[i], alone.gradients, rtol=1e-5, atol=1e-6)
+        assert {name: share[i] for name, share in batch.bypass.items()} == pytest.approx(alone.bypass)
+
+
+def test_the_skip_connection_goes_round_the_deep_layers_only():
+    probe = random_network()
+    field = np.ones(probe.logits.shape)
+    assert {name: set(probe.pullback(name, field).bypass) for name in LAYERS} == {
+        IMAGE: set(), "features": set(), "relu": set(), "deep": {"relu"}, "deep_relu": {"relu"}, "join": set(),
+        "up": set(), "logits": set(),
+    }  # fmt: skip
+
+
+def test_captums_network_scores_54():
+    np.testing.assert_array_equal(captum_network().logits, np.full((1, 1, 4), 54))
