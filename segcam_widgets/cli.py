@@ -89,7 +89,10 @@ def _demo(given: argparse.Namespace) -> None:
     code = (
         "import segcam_widgets as sc\n"
         "demo = sc.load_demo()\n"
-        "sc.explore(demo.model, demo.images, truth=demo.truth, class_names=demo.class_names)\n"
+        "explorer = sc.explore(demo.model, demo.images, truth=demo.truth, class_names=demo.class_names)\n"
+        # the case the project was born from: predicted well, and blank
+        "explorer.query = sc.CamQuery(layer='tail_conv2', class_index='brick')\n"
+        "explorer\n"
     )
     serve(code, title="segcam demo", port=given.port, browser=not given.no_browser, theme=given.theme)
 

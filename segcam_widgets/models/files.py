@@ -67,7 +67,7 @@ def open_files(
 def _open_fitted(model: Any, picture: Any, fit: str, value_range: str, **kwargs: Any) -> KerasProbe:
     fitted = fit_picture(picture, tuple(model.inputs[0].shape), fit=fit, value_range=value_range)
     probe = open_probe(model, fitted.x, image=fitted.image, **kwargs)
-    probe.notes += (f"The picture: {fitted.words}.",)
+    probe.remark(f"The picture: {fitted.words}.")
     return probe
 
 

@@ -78,6 +78,7 @@ class KerasProbe:
         self.class_names = name_classes(class_names, 2 if self._head.binary else int(raw.shape[-1]))
         self.truth = read_truth(truth, size)
         self._lock = threading.Lock()
+        self._remarks: tuple[str, ...] = ()
         self._prediction = self._predict()
 
     def _predict(self) -> Prediction:
@@ -112,7 +113,11 @@ class KerasProbe:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the probabilities should know."""
-        return self._prediction.notes
+        return (*self._remarks, *self._prediction.notes)
+
+    def remark(self, text: str) -> None:
+        """Add to `notes` what was done to the image before it came here."""
+        self._remarks = (*self._remarks, text)
 
     # -------------------------------------------------------------- layers
 
