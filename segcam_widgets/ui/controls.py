@@ -12,6 +12,7 @@ from segcam_widgets.core.query import STRONGEST, CamQuery
 from segcam_widgets.core.region import Region
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.errors import SegCamError
+from segcam_widgets.ui.quiet import Quiet
 from segcam_widgets.ui.words import percent, shares
 
 WIDE = {"description_width": "72px"}
@@ -35,7 +36,7 @@ class QueryControls(W.VBox):
 
     def __init__(self, on_change: Callable[[], None], on_error: Callable[[str], None]) -> None:
         self._on_change, self._on_error = on_change, on_error
-        self._updating = False
+        self._quiet = Quiet()
         self._probe: Probe | None = None
         self._labels: dict[str, str] = {}
         self._options: dict[str, W.Widget] = {}
@@ -95,7 +96,7 @@ class QueryControls(W.VBox):
     def offer(self, probe: Probe) -> None:
         """Offer what a probe has."""
         self._probe = probe
-        with self._quietly():
+        with self._quiet:
             self._labels = {layer.name: layer_label(layer) for layer in probe.layers}
             self.layer_list.options = list(self._labels.values())
             self.layer_slider.max = len(probe.layers) - 1
@@ -117,7 +118,7 @@ class QueryControls(W.VBox):
         label = layer_label(self._probe.layer(name), blank)
         if label == self._labels[name]:
             return
-        with self._quietly():
+        with self._quiet:
             shown = self.layer_list.value == self._labels[name]
             self._labels[name] = label
             self.layer_list.options = list(self._labels.values())
@@ -127,7 +128,7 @@ class QueryControls(W.VBox):
     def forget_blank(self) -> None:
         """Another class, score or region: what was known about the layers no longer holds."""
         if self._probe is not None and any(label.endswith(" · blank") for label in self._labels.values()):
-            with self._quietly():
+            with self._quiet:
                 current = self._layers[self.layer_slider.value]
                 self._labels = {layer.name: layer_label(layer) for layer in self._layers}
                 self.layer_list.options = list(self._labels.values())
@@ -154,7 +155,7 @@ class QueryControls(W.VBox):
     def show(self, query: CamQuery) -> None:
         """Set the widgets to a resolved query."""
         names = [layer.name for layer in self._layers]
-        with self._quietly():
+        with self._quiet:
             index = names.index(query.layer)
             self.layer_slider.value = index
             self.layer_list.value = self._label(self._layers[index])
@@ -193,21 +194,18 @@ class QueryControls(W.VBox):
 
     # -------------------------------------------------------------- handlers
 
-    def _quietly(self) -> "_Quiet":
-        return _Quiet(self)
-
     def _slid(self, other: str, value: Callable[[int], Any]) -> Callable[[Any], None]:
         def handler(change: Any) -> None:
-            if self._updating:
+            if self._quiet:
                 return
-            with self._quietly():
+            with self._quiet:
                 getattr(self, other).value = value(change["new"])
             self._on_change()
 
         return handler
 
     def _layer_typed(self, change: Any) -> None:
-        if self._updating or self._probe is None:
+        if self._quiet or self._probe is None:
             return
         typed = str(change["new"]).strip()
         named = {label: i for i, label in enumerate(self._labels.values())}
@@ -220,15 +218,15 @@ class QueryControls(W.VBox):
         except SegCamError as error:
             self._on_error(str(error))
             return
-        with self._quietly():
+        with self._quiet:
             self.layer_slider.value = index
             self.layer_list.value = self._label(self._layers[index])
         self._on_change()
 
     def _class_chosen(self, change: Any) -> None:
-        if self._updating or change["new"] is None:
+        if self._quiet or change["new"] is None:
             return
-        with self._quietly():
+        with self._quiet:
             self.class_slider.value = change["new"]
         self._on_change()
 
@@ -240,26 +238,12 @@ class QueryControls(W.VBox):
         self.rival.layout.display = "" if self.score.value == "margin" else "none"
 
     def _method_chosen(self, _: Any) -> None:
-        if self._updating:
+        if self._quiet:
             return
-        with self._quietly():
+        with self._quiet:
             self._offer_method(self.baseline.value)
         self._on_change()
 
     def _plain(self, _: Any) -> None:
-        if not self._updating:
+        if not self._quiet:
             self._on_change()
-
-
-class _Quiet:
-    """While widgets are set by the program their handlers stay silent."""
-
-    def __init__(self, controls: QueryControls) -> None:
-        self._controls = controls
-
-    def __enter__(self) -> None:
-        self._before = self._controls._updating
-        self._controls._updating = True
-
-    def __exit__(self, *_: object) -> None:
-        self._controls._updating = self._before

@@ -68,6 +68,7 @@ class SegCamExplorer(W.VBox):
         self._showing = False
         self._restoring = False
         self._opener = opener
+        self._first()  # what cannot be opened is said before there is anything to clean up
         self._session = explainer(self._show, self._fail, self._busy)
         self._build()
         super().__init__(self._layout_children(), **kwargs)
@@ -151,7 +152,11 @@ class SegCamExplorer(W.VBox):
             self.controls.offer(probe)
             self.region.offer(probe)
             self.images.index = index
-            self.query = first_query(probe) if previous is None else self._carried(previous, probe)
+            query = first_query(probe) if previous is None else self._carried(previous, probe)
+            if query == previous:  # to traitlets no change, yet it is asked about another image
+                self._ask_for(query)
+            else:
+                self.query = query
 
     def _draw_image(self, probe: Probe) -> None:
         palette = class_colours(len(probe.class_names))
@@ -172,13 +177,13 @@ class SegCamExplorer(W.VBox):
         try:
             return resolve(kept, probe)
         except SegCamError:  # another model: nothing to carry over
-            return first_query(probe)
+            return resolve(first_query(probe), probe)
 
     def _choose_image(self, index: int) -> None:
         try:
             self.open_image(index)
-        except SegCamError as error:
-            self._say_error(str(error))
+        except Exception as error:  # nobody sees what is raised in a handler
+            self._say_error(in_words(error))
 
     # -------------------------------------------------------------- asking
 
@@ -192,16 +197,18 @@ class SegCamExplorer(W.VBox):
             self._trait_values["query"] = change["old"]
             raise SegCamError("`query` must be a CamQuery. Received: None.")
         with self._lock:
-            query = change["new"]
-            self._showing = True
-            try:
-                self.controls.show(query)
-                self.region.show(query)
-            finally:
-                self._showing = False
-            self._forget(change["old"], query)
-            self._session.submit((self.probe, query))
-            self._note_state()
+            self._forget(change["old"], change["new"])
+            self._ask_for(change["new"])
+
+    def _ask_for(self, query: CamQuery) -> None:
+        self._showing = True
+        try:
+            self.controls.show(query)
+            self.region.show(query)
+        finally:
+            self._showing = False
+        self._session.submit((self.probe, query))
+        self._note_state()
 
     def _forget(self, old: CamQuery | None, new: CamQuery) -> None:
         """What was known about layers being blank holds for one class, score, region and method."""
@@ -217,8 +224,8 @@ class SegCamExplorer(W.VBox):
             try:
                 query = self.controls.query(self.region.region(self.controls.class_slider.value, live))
                 self.query = query
-            except SegCamError as error:
-                self._say_error(str(error))
+            except Exception as error:  # nobody sees what is raised in a handler
+                self._say_error(in_words(error))
 
     # -------------------------------------------------------------- answering, on the session's thread
 
@@ -247,7 +254,9 @@ class SegCamExplorer(W.VBox):
 
     def _fail(self, request: tuple[Probe, CamQuery], error: Exception) -> None:
         """The reason in words; the last good picture stays."""
-        message = str(error) if isinstance(error, SegCamError) else f"{type(error).__name__}: {error}"
+        if request[0] is not self._probe:
+            return
+        message = in_words(error)
         self._say_error(
             f"{message} The picture still shows the last answer." if self.explanation is not None else message
         )
@@ -345,6 +354,11 @@ def _value_range(x: Any) -> str:
     if float(x.min()) < -0.05:
         return "-1-1"
     return "0-255" if float(x.max()) > 2 else "0-1"
+
+
+def in_words(error: Exception) -> str:
+    """What a person reads: a mistake's own sentence; of anything else also what it is."""
+    return str(error) if isinstance(error, SegCamError) else f"{type(error).__name__}: {error}"
 
 
 def _beside_layer(query: CamQuery) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.wording import channel_words
+from segcam_widgets.ui.quiet import Quiet
 
 UP, DOWN = "#b2182b", "#2166ac"
 """Positive and negative, the ends of the map's own colour scale: solid, since a scale with a white middle hides small bars."""
@@ -35,7 +36,7 @@ class ChannelHistogram(W.VBox):
         self._on_choose = on_choose
         self._order: NDArray[np.intp] = np.zeros(0, int)
         self._explanation: Explanation | None = None
-        self._updating = False
+        self._quiet = Quiet()
         self.quantity = W.Dropdown(options=list(QUANTITIES), description="Bars show", tooltip="What the bars show")
         self.sort = W.Checkbox(
             value=False, description="sorted", indent=False, tooltip="Largest first, or in channel order"
@@ -83,13 +84,9 @@ class ChannelHistogram(W.VBox):
         self._explanation = explanation
         count = explanation.activations.shape[-1]
         if self.channel.max != count - 1:
-            self._updating = True
-            try:
-                with self.channel.hold_sync():
-                    self.channel.value = min(self.channel.value, count - 1)
-                    self.channel.max = count - 1
-            finally:
-                self._updating = False
+            with self._quiet, self.channel.hold_sync():
+                self.channel.value = min(self.channel.value, count - 1)
+                self.channel.max = count - 1
         self._redraw()
 
     def values(self, explanation: Explanation) -> NDArray[np.float64]:
@@ -171,7 +168,7 @@ class ChannelHistogram(W.VBox):
             self._on_choose(self.channel.value)
 
     def _typed(self, change: Any) -> None:
-        if not self._updating:
+        if not self._quiet:
             self._redraw()
             self._on_choose(int(change["new"]))
 
@@ -179,7 +176,9 @@ class ChannelHistogram(W.VBox):
 def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     """The y range: zero always in it, a little air, and never empty."""
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    air = 0.06 * (high - low) or 1.0
+    if low == high:
+        return -1.0, 1.0
+    air = 0.06 * (high - low)
     return (low - air if low < 0 else 0.0), (high + air if high > 0 else 0.0)
 
 

@@ -10,6 +10,7 @@ from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.region import Region
 from segcam_widgets.core.regions import Errors, Everything, PredictedClass, TruthClass
 from segcam_widgets.ui.canvas import SegmentationCanvas
+from segcam_widgets.ui.quiet import Quiet
 
 OF_CLASS: dict[str, Callable[[int], Region]] = {
     "predicted": PredictedClass,
@@ -31,7 +32,7 @@ class RegionChoice(W.Dropdown):
 
     def __init__(self, canvas: SegmentationCanvas, on_change: Callable[[], None]) -> None:
         self._canvas, self._on_change = canvas, on_change
-        self._updating = False
+        self._quiet = Quiet()
         self._given: Region | None = None
         self._before_draft: str | None = None
         super().__init__(description="Region", tooltip="Which pixels are asked about", style={"description_width": "72px"},
@@ -44,8 +45,7 @@ class RegionChoice(W.Dropdown):
         self._set("predicted", has_truth=probe.truth is not None)
 
     def _set(self, kind: str, has_truth: bool | None = None) -> None:
-        before, self._updating = self._updating, True
-        try:
+        with self._quiet:
             known = any(value == "true" for _, value in self.options) if has_truth is None else has_truth
             kinds = [k for k in OF_CLASS if known or k not in NEED_TRUTH]
             # the two that are not to be picked from the menu stand there only while they hold
@@ -54,8 +54,6 @@ class RegionChoice(W.Dropdown):
             if tuple(options) != tuple(self.options):
                 self.options = options
             self.value = kind
-        finally:
-            self._updating = before
 
     def region(self, class_index: int, live: bool = False) -> Region | None:
         """The region that the menu and the canvas say; None is the query's own default."""
@@ -69,8 +67,7 @@ class RegionChoice(W.Dropdown):
         """Set menu and canvas to a resolved query's region."""
         assert query.region is not None  # resolved
         assert isinstance(query.class_index, int)
-        before, self._updating = self._updating, True
-        try:
+        with self._quiet:
             kind = next((k for k, make in OF_CLASS.items() if make(query.class_index) == query.region), None)
             if kind is None and query.region != self._canvas_region(query.class_index):
                 kind = (
@@ -79,20 +76,18 @@ class RegionChoice(W.Dropdown):
             if kind == "python":
                 self._given = query.region
             self._set(kind or "drawn")
-        finally:
-            self._updating = before
 
     def _canvas_region(self, class_index: int) -> Region | None:
         """What is on the canvas, drawn or being drawn: a query that says the same must not be drawn again over the hand."""
         return self._canvas.region(PredictedClass(class_index), live=True)
 
     def _chosen(self, _: Any) -> None:
-        if not self._updating:
+        if not self._quiet:
             self._before_draft = None
             self._on_change()
 
     def _drawn(self, change: Any) -> None:
-        if self._updating:
+        if self._quiet:
             return
         if change["name"] == "shapes":
             self._before_draft = None

@@ -266,3 +266,29 @@ def test_a_blank_layer_is_marked_once_known_and_the_mark_goes_with_the_question(
     explorer.controls.layer_list.value = "tail · 16 x 24 x 2"
     assert explorer.flush()
     assert explorer.query.layer == "tail"
+
+
+def test_what_is_moved_while_an_answer_is_shown_is_not_lost(show):
+    """The worker marks a layer in the list just when, on another thread, the user moves a slider."""
+    probe = ArrayProbe()
+    probe._activations["tail"] = np.abs(probe._activations["tail"])
+    probe._weights["tail"] = np.array([[-1, 1, 0], [-2, 1, 0]], np.float32)
+    explorer = show(probe)
+    marking, go_on = threading.Event(), threading.Event()
+
+    def dawdle(change):
+        if threading.current_thread().name == "segcam-session":
+            marking.set()
+            assert go_on.wait(30)
+
+    explorer.controls.layer_list.observe(dawdle, "options")
+    explorer.query = sc.CamQuery("tail", 0, sc.Everything())  # blank
+    assert marking.wait(30)
+    hand = threading.Thread(target=lambda: setattr(explorer.controls.layer_slider, "value", 1))
+    hand.start()
+    hand.join(0.3)
+    go_on.set()
+    hand.join(30)
+    assert explorer.flush()
+    assert explorer.query.layer == "deep"
+    assert_agree(explorer)

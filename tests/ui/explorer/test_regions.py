@@ -200,7 +200,7 @@ def test_a_region_that_cannot_be_drawn_is_kept_and_outlined(show):
     explorer.query = sc.CamQuery("tail", 0, sc.Mask(mask))
     assert explorer.flush()
     assert explorer.region.value == "python"
-    assert dict((v, t) for t, v in explorer.region.options)["python"] == "set from Python"
+    assert {v: t for t, v in explorer.region.options}["python"] == "set from Python"
     assert explorer.canvas.shapes == []
     np.testing.assert_array_equal(explorer.explanation.mask, mask)
     explorer.controls.layer_slider.value = 1
