@@ -1,5 +1,6 @@
 """How the picture looks: opacity, colour range, overlays. All but the range's mode live in the browser."""
 
+import math
 from typing import Any
 
 import ipywidgets as W
@@ -92,7 +93,7 @@ class DisplayControls(W.VBox):
     def _typed(self, change: Any) -> None:
         if self.mode.value != "typed":
             return
-        if change["new"] > 0:
+        if 0 < change["new"] < math.inf:
             self._canvas.vmax = float(change["new"])
         else:  # the field shows what holds
             self.limit.value = self._canvas.vmax

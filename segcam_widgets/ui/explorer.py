@@ -274,8 +274,10 @@ class SegCamExplorer(W.VBox):
             self.channels.choose(channel)
 
     def _hovered(self, change: Any) -> None:
-        place = change["new"]
-        self.canvas.hover_text = "" if not place else words.hover(self.probe, *place)
+        place, probe = change["new"], self.probe
+        # the last message about a larger image may arrive after the next one was opened
+        known = place and len(place) == 2 and all(0 <= p < n for p, n in zip(place, probe.labels.shape, strict=True))
+        self.canvas.hover_text = words.hover(probe, *place) if known else ""
 
     # -------------------------------------------------------------- saving a view
 
