@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segcam_widgets.core.checks import grid_size
 from segcam_widgets.core.grid import coverage, resize_bilinear
+from segcam_widgets.core.methods import pooled
 from segcam_widgets.core.probe import LayerInfo
 from segcam_widgets.core.query import CamQuery
 
@@ -117,7 +118,7 @@ class Explanation:
     @cached_property
     def pooled_gradients(self) -> NDArray[np.float64]:
         """(K,) mean of the gradient over the map: the weights of Seg-Grad-CAM, whatever the method."""
-        return self.gradients.mean((0, 1), dtype=np.float64)
+        return _read_only(pooled(self.gradients))
 
     @cached_property
     def positive_share(self) -> float:

@@ -148,7 +148,8 @@ def _read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _read_arrays(path: Path, layer: tuple[int, ...]) -> dict[str, NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as stored:
+    # opened here, because np.load leaves a damaged file open
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in ARRAYS}
     height, width, channels = layer
     shapes: Mapping[str, tuple[tuple[int, ...], ...]] = {

@@ -1,5 +1,7 @@
 """What must hold for every network, region and class: the mathematics of the maps, as property tests."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, strategies as st
@@ -23,14 +25,23 @@ def masks(draw, shape=(12, 12)):
     return mask
 
 
+@st.composite
+def queries(draw, methods, baselines=tuple(BASELINES)):
+    """Anything that can be asked of `network`."""
+    method, baseline = draw(st.sampled_from(methods)), draw(st.sampled_from(baselines))
+    return sc.CamQuery(
+        draw(layers), draw(st.integers(0, 2)), sc.Mask(draw(masks())), draw(st.sampled_from(SCORES)), method, baseline
+    )
+
+
 def network(seed):
     return random_network(seed)  # 3 classes, logits on 12 x 12
 
 
 @PROPERTY
-@given(seeds, layers, masks(), st.sampled_from(METHODS), st.sampled_from(SCORES), st.sampled_from(tuple(BASELINES)))
-def test_the_map_is_the_weighted_sum_and_the_contributions_sum_to_it(seed, layer, mask, method, score, baseline):
-    ex = sc.explain(network(seed), sc.CamQuery(layer, 1, sc.Mask(mask), score, method, baseline))
+@given(seeds, queries(METHODS))
+def test_the_map_is_the_weighted_sum_and_the_contributions_sum_to_it(seed, query):
+    ex = sc.explain(network(seed), query)
     terms = ex.weights * (ex.activations.astype(np.float64) - ex.baseline)
     assert close(ex.cam, terms.sum(-1), scale=np.abs(terms).sum(-1))
     size = float(np.abs(terms).sum())
@@ -72,25 +83,26 @@ def test_the_shift_attack(problem, method):
 
 
 @PROPERTY
-@given(seeds, layers, masks(), masks(), st.sampled_from(LINEAR_METHODS), st.sampled_from(SCORES))
-def test_maps_of_disjoint_regions_add_weighted_by_their_pixels(seed, layer, first, second, method, score):
+@given(seeds, queries(LINEAR_METHODS, ("zero",)), masks())
+def test_maps_of_disjoint_regions_add_weighted_by_their_pixels(seed, query, second):
+    first = query.region.array
     second = second & ~first
     assume(second.any())
     probe = network(seed)
 
     def weighted(mask):
-        return mask.sum() * sc.explain(probe, sc.CamQuery(layer, 2, sc.Mask(mask), score, method)).cam.astype(float)
+        return mask.sum() * sc.explain(probe, replace(query, region=sc.Mask(mask))).cam.astype(float)
 
     parts = weighted(first), weighted(second)
-    gradient = sc.explain(probe, sc.CamQuery(layer, 2, sc.Mask(first | second), score, method)).gradients
-    size = np.abs(gradient * probe.activations(layer)).sum(-1).max() * (first | second).sum()
+    ex = sc.explain(probe, replace(query, region=sc.Mask(first | second)))
+    size = np.abs(ex.gradients * ex.activations).sum(-1).max() * (first | second).sum()
     assert close(
         sum(parts), weighted(first | second), scale=np.stack([*map(np.abs, parts), np.full_like(parts[0], size)])
     )
 
 
 @PROPERTY
-@given(linear_problems(classes=st.just(3)), st.sampled_from(LINEAR_METHODS))
+@given(linear_problems((3, 3)), st.sampled_from(LINEAR_METHODS))
 def test_the_two_halves_of_a_signed_map_are_the_map_and_its_counterfactual(problem, method):
     """ReLU(L) - ReLU(-L) == L, where -L is the map of the opposite question: the rival's margin over the class."""
     activations, kernel, bias, mask = problem
@@ -110,7 +122,8 @@ def test_the_two_halves_of_a_signed_map_are_the_map_and_its_counterfactual(probl
 def test_the_order_of_channels_does_not_matter(data, method, score):
     probe = network(7)
     order = np.array(data.draw(st.permutations(range(4))))
-    conv, deep, head = (dict((n, op) for n, op, _ in probe.nodes)[name] for name in ("features", "deep", "logits"))
+    ops = {name: op for name, op, _ in probe.nodes}
+    conv, deep, head = (ops[name] for name in ("features", "deep", "logits"))
     both = np.concatenate([np.arange(4), 4 + order])  # the head sees the deep channels first, then these
     changed = {
         "features": Conv(conv.kernel[..., order], conv.bias[order]),

@@ -125,7 +125,7 @@ def test_the_pixels_of_a_polygon_are_its_area_on_average(points):
     rows, cols = np.array(star).T
     area = abs(rows @ np.roll(cols, 1) - cols @ np.roll(rows, 1)) / 2
     shifts = np.arange(8) / 8
-    counts = [on_grid(sc.Polygon(np.array(star) + (dr, dc)), 32, 32).sum() for dr in shifts for dc in shifts]
+    counts = [on_grid(sc.Polygon(np.add(star, (dr, dc))), 32, 32).sum() for dr in shifts for dc in shifts]
     edge = np.linalg.norm(np.array(star) - np.roll(star, -1, axis=0), axis=1).sum()
     assert np.mean(counts) == pytest.approx(area, abs=(edge + 2 * len(star)) / 8)
 
