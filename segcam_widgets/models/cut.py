@@ -60,7 +60,8 @@ def cut(plan: Plan, target: int, end: int, name: str) -> Cut:
     names: list[str] = []
     for slot in bypass:
         own = made[slot].path if slot in made else plan.input_names[plan.inputs.index(slot)]
-        names.append(own if own not in names else f"{own}:{made[slot].outputs.index(slot)}")  # a layer with several outputs
+        # a layer with several outputs would give its name to all of them
+        names.append(own if own not in names else f"{own}:{made[slot].outputs.index(slot)}")
     return Cut(target, bypass, tuple(names), tuple(tail), end)
 
 

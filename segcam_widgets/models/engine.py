@@ -150,7 +150,7 @@ class Engine:
             return self._build(key, build)
 
     def in_graph(self, key: Hashable, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-        """The compiled function of a key, for what cannot run eagerly; traced here at first, while other questions go on."""
+        """The compiled function of a key, for what cannot run eagerly; traced here, while other questions go on."""
         with self._lock:
             compiled = self._functions.get(key)
             if compiled is not None:

@@ -307,7 +307,7 @@ class KerasProbe:
         return frozen(logits if batched else logits[0])
 
     def bypass(self, layer: str) -> dict[str, Float]:
-        """What goes round it: the tensors that the layers after it read besides, by the name of the layer that makes them."""
+        """What goes round it: the tensors that the layers after it read besides, by the name of what makes them."""
         target = self._target(layer)
         cut = self._engine.cut(target.slot, target.name)
         tensors = self._tensors.get(cut.bypass)
@@ -316,7 +316,7 @@ class KerasProbe:
     def pushforward(self, layer: str, tangent: Float, bypass: Mapping[str, Float] | None = None) -> Float:
         """What does it push: the change of the logits, to first order, for a change of the layer's output.
 
-        Exact also through resizing, by two reverse passes (`models.pushforward`): <pushforward(t), u> == <t, pullback(u)>.
+        Exact also through resizing (`models.pushforward` says how): <pushforward(t), u> == <t, pullback(u)>.
 
         Parameters
         ----------
@@ -338,7 +338,8 @@ class KerasProbe:
         SegCamError
             A wrong shape, or a name that is not one of the bypass.
         """
-        return frozen(push(self._engine, self._head, self._tensors, self._target(layer), tangent, bypass or {}))
+        target = self._target(layer)
+        return frozen(push(self._engine, self._head, self._tensors, target, tangent=tangent, bypass=bypass or {}))
 
     def sweep(self, cotangent: Cotangent | Float, layers: Sequence[str] | None = None) -> dict[str, LayerSweep]:
         """Many layers in one backward pass, reduced inside the graph.
