@@ -48,7 +48,7 @@ class ArrayProbe:
         odds = np.exp(self.logits - self.logits.max(-1, keepdims=True))
         self.probabilities = odds / odds.sum(-1, keepdims=True)
         self.labels = self.logits.argmax(-1)
-        self.default_score = "logit" if self.multilabel else "centered_logit"
+        self.default_score = "logit" if self.multilabel or count < 2 else "centered_logit"
         inner = tuple(LayerInfo(n, s, "Conv2D", "relu") for n, s in self.channels.items())
         ends = (*self.size, 1), (*self.size, count)
         self.layers = (LayerInfo("input", ends[0], "InputLayer"), *inner, LayerInfo("logits", ends[1], "Conv2D"))
@@ -71,6 +71,9 @@ class ArrayProbe:
             raise self.trouble
         self.calls.append(layer)
         return {"input": self.x, "logits": self.logits, **self._activations}[layer]
+
+    def bypass(self, layer: str) -> dict[str, np.ndarray]:
+        return {}
 
     def pullback(self, layer: str, cotangent: Any, at: Any = None) -> Pullback:
         given = cotangent if isinstance(cotangent, np.ndarray) else cotangent.to_array()
