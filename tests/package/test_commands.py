@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,3 +39,13 @@ def test_the_test_command_hands_on_pytest_s_exit_code():
     for arguments, code in ((["--version"], 0), (["no_such_test.py"], 4)):
         command = [sys.executable, "-c", driver, *arguments]
         assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == code
+
+
+@pytest.mark.keras
+def test_the_readme_s_code_runs_and_says_what_it_says():
+    (code,) = re.findall(r"```python\n(.+?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    explanation = names["explanation"]
+    assert explanation.is_empty
+    assert explanation.region_contributions.shape == (2,)
