@@ -1,0 +1,132 @@
+"""The findings panel: what the diagnosis says, its numbers, and a remedy at the press of a button."""
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import ipywidgets as W
+
+from segcam_widgets.core.query import CamQuery
+
+
+class FindingsPanel(W.VBox):
+    """Headline first; numbers and reasons open on demand. It never blocks the map: it fills when its answer is there.
+
+    Parameters
+    ----------
+    on_query : callable
+        ``on_query(query)``: a remedy was pressed, or "go back".
+    """
+
+    def __init__(self, on_query: Callable[[CamQuery], None]) -> None:
+        self._on_query = on_query
+        self._before: CamQuery | None = None
+        self._remedy: CamQuery | None = None
+        self.text = W.HTML()
+        self.apply = W.Button(tooltip="Ask again as the finding proposes", button_style="primary", layout=W.Layout(width="auto"))
+        self.back = W.Button(description="Go back", tooltip="Ask again as before the remedy", layout=W.Layout(width="auto"))
+        self.buttons = W.HBox([self.apply, self.back], layout=W.Layout(flex_flow="row wrap"))
+        super().__init__([self.text, self.buttons])
+        self.add_class("segcam-findings")
+        self.apply.on_click(self._applied)
+        self.back.on_click(self._went_back)
+        self._offer(None)
+        self.wait()
+
+    def wait(self) -> None:
+        """A new map is shown whose diagnosis is still being made."""
+        self.text.value = '<div class="segcam-finding segcam-waiting">Diagnosis: working …</div>'
+        self._offer(None)
+
+    def show(self, diagnosis: Any, query: CamQuery) -> None:
+        """Show a diagnosis of a query."""
+        if self._before is not None and query != self._remedy:
+            self._before = None  # the user went elsewhere: there is nothing to go back to
+        self.text.value = panel_html(diagnosis)
+        found = next((finding for finding in diagnosis.findings if finding.remedy is not None), None)
+        self._offer(found)
+
+    def fail(self, message: str) -> None:
+        """Say why there is no diagnosis."""
+        self.text.value = f'<div class="segcam-finding">No diagnosis: {escape(message)}</div>'
+        self._offer(None)
+
+    def _offer(self, finding: Any) -> None:
+        self._finding = finding
+        self.apply.layout.display = "none" if finding is None else ""
+        self.back.layout.display = "none" if self._before is None else ""
+        if finding is not None:
+            result = dict(finding.remedy_result or {})
+            gain = result.get("gain")
+            tried = "" if gain is None or gain != gain else f" (tried: gain {gain:.2f})"
+            self.apply.description = f"Apply: {remedy_words(finding.remedy)}{tried}"
+
+    def _applied(self, _: Any) -> None:
+        if self._finding is None:
+            return
+        self._remedy = self._finding.remedy
+        self._before = self._asked
+        self._on_query(self._finding.remedy)
+
+    def _went_back(self, _: Any) -> None:
+        before, self._before = self._before, None
+        if before is not None:
+            self._on_query(before)
+
+    def asked(self, query: CamQuery) -> None:
+        """Remember what the findings are about, to come back to it."""
+        self._asked = query
+
+
+def remedy_words(query: CamQuery) -> str:
+    """What a remedy asks, in a few words."""
+    parts = [query.method, f"at {query.layer}", str(query.score).replace("_", " ")]
+    if query.baseline != "zero":
+        parts.append(f"baseline {query.baseline}")
+    return ", ".join(parts)
+
+
+def panel_html(diagnosis: Any) -> str:
+    """A diagnosis as HTML; every text is escaped."""
+    if not diagnosis.findings:
+        head = (
+            '<div class="segcam-finding segcam-healthy"><b>Nothing to report.</b> '
+            f"{len(diagnosis.passed)} rules passed, {len(diagnosis.not_applicable)} do not apply here.</div>"
+        )
+        return head
+    first = True
+    blocks = []
+    for finding in diagnosis.findings:
+        headline = diagnosis.headline is not None and finding is diagnosis.headline
+        blocks.append(_finding_html(finding, open_=first and headline))
+        first = False
+    return "".join(blocks)
+
+
+def _finding_html(finding: Any, open_: bool) -> str:
+    kind = "segcam-issue" if finding.severity == "issue" else "segcam-tip"
+    rows = "".join(
+        f'<tr><th scope="row">{escape(str(name))}</th><td>{_number(value)}</td></tr>'
+        for name, value in dict(finding.evidence).items()
+    )
+    advice = f"<p>{escape(finding.advice)}</p>" if finding.advice else ""
+    body = (
+        f"<p>{escape(finding.message)}</p>{advice}<details><summary>why: the numbers ({escape(finding.code)})</summary>"
+        f"<table>{rows}</table></details>"
+    )
+    title = f"<b>{escape(finding.title)}</b>"
+    if open_:
+        return f'<div class="segcam-finding {kind}">{title}{body}</div>'
+    return f'<details class="segcam-finding {kind}"><summary>{title}</summary>{body}</details>'
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{escape(str(k))} {_number(v)}" for k, v in value.items())
+    return escape(str(value))
