@@ -457,7 +457,7 @@ def test_what_happens_is_said(harness):
 
 
 @pytest.mark.parametrize("page_options", [{"has_touch": True, "device_scale_factor": 2}], indirect=True)
-def test_a_finger_draws_and_two_fingers_do_not(harness):
+def test_a_finger_draws_and_a_second_one_does_not(harness):
     canvas = make()
     view = harness.show(canvas, style="width: 340px")
     client = harness.page.context.new_cdp_session(harness.page)
@@ -485,13 +485,25 @@ def test_a_finger_draws_and_two_fingers_do_not(harness):
     assert len(canvas.shapes[1]["points"]) == 3
 
     view.button("freehand").tap()
-    touch("touchStart", (0.3, 0.3))
-    touch("touchStart", (0.3, 0.3), (0.7, 0.7))
-    for step in range(10):
-        touch("touchMove", (0.3 - step / 50, 0.3), (0.7 + step / 50, 0.7))
+    touch("touchStart", (0.2, 0.2))
+    touch("touchMove", (0.8, 0.2))
+    touch("touchStart", (0.8, 0.2), (0.1, 0.9))  # the ball of the thumb
+    touch("touchMove", (0.8, 0.8), (0.2, 0.9))
     touch("touchEnd")
     harness.settle()
+    np.testing.assert_allclose(
+        canvas.shapes[2]["points"], np.array([[0.2, 0.2], [0.8, 0.2], [0.8, 0.8]]) * 128, atol=0.5
+    )
+
+    touch("touchStart", (0.2, 0.2))
+    touch("touchMove", (0.8, 0.2))
+    touch("touchMove", (0.8, 0.8))
+    harness.settle()
+    assert canvas.draft is not None
+    touch("touchCancel")  # the browser took the finger, for a pinch for example
+    harness.settle()
     assert canvas.draft is None
+    assert len(canvas.shapes) == 3
 
 
 @pytest.fixture
@@ -828,10 +840,11 @@ def test_text_is_never_cut(harness):
     assert cut == []
 
 
-def test_nothing_jumps_while_one_points_and_draws(harness):
+@pytest.mark.parametrize("width", [340, 700])
+def test_nothing_jumps_while_one_points_and_draws(harness, width):
     canvas = make((64, 64))
     canvas.observe(lambda change: canvas.set_trait("hover_text", "sky 0.5, sea 0.3" if change["new"] else ""), "hover")
-    view = harness.show(canvas)
+    view = harness.show(canvas, style=f"width: {width}px")
 
     def places():
         parts = "[...root.querySelectorAll('.sc-canvas > :not(.sc-hidden)')]"

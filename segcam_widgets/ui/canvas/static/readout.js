@@ -44,6 +44,7 @@ function createScale() {
       limit = look.limit;
       paintBar(canvas, look);
       element.classList.toggle("sc-relu", look.relu);
+      element.classList.toggle("sc-fade", look.fade);
       title.textContent = label;
       span.textContent = spanWords(heat, limit);
       const over = (v) => heat && v > limit * (1 + 1e-6);
