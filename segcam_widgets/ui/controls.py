@@ -175,8 +175,10 @@ class QueryControls(W.VBox):
         self.baseline.options = [(BASELINES[name].title, name) for name in method.baselines]
         self.baseline.value = baseline if baseline in method.baselines else method.baselines[0]
         if list(self._options) != list(method.options):
-            self._options = {name: self._option_widget(option) for name, option in method.options.items()}
+            before, self._options = self._options, {n: self._option_widget(o) for n, o in method.options.items()}
             self.options_box.children = list(self._options.values())
+            for widget in before.values():
+                widget.close()
 
     def _option_widget(self, option: Option) -> Any:
         shared = {

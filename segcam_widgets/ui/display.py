@@ -1,10 +1,13 @@
 """How the picture looks: opacity, colour range, overlays. All but the range's mode live in the browser."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as W
 
+from segcam_widgets.core.checks import is_finite_number
+from segcam_widgets.errors import SegCamError, listing, must_be_one_of, shown
 from segcam_widgets.ui.canvas import SegmentationCanvas
 
 MODES = {"automatic": "each map fills the scale", "locked": "the scale stays as it is", "typed": "the number beside"}
@@ -115,8 +118,34 @@ class DisplayControls(W.VBox):
         )
         return {name: getattr(self, name) for name in names}
 
-    def restore(self, values: dict[str, Any]) -> None:
-        """Set the widgets named in `values`; others are left alone."""
+    def check(self, values: Any) -> None:
+        """Raise SegCamError where `values` is nothing that `restore` could set."""
+        if not isinstance(values, Mapping):
+            raise SegCamError(f"`display` must be a mapping of names to values. Received: {shown(values)}.")
+        for name, value in values.items():
+            if name not in self.saved:
+                raise SegCamError(must_be_one_of("display", self.saved, name))
+            widget = self.saved[name]
+            if isinstance(widget, W.Checkbox):
+                wanted, good = "true or false", isinstance(value, bool)
+            elif isinstance(widget, W.Dropdown):
+                wanted, good = f"one of {listing(widget.options)}", value in widget.options
+            else:
+                low, high = getattr(widget, "min", 0.0), getattr(widget, "max", math.inf)
+                wanted, good = f"a number from {low:g} to {high:g}", is_finite_number(value) and low <= value <= high
+            if not good:
+                raise SegCamError(f"`{name}` must be {wanted}. Received: {shown(value)}.")
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Set the widgets named in `values`, which `check` has seen; others are left alone."""
         for name, widget in self.saved.items():
             if name in values:
                 widget.value = values[name]
+        if self.mode.value == "locked" and "limit" in values:
+            self._canvas.vmax = self.limit.value
+
+    def close(self) -> None:
+        """End the links too: they are widgets of their own."""
+        for link in self._links:
+            link.close()
+        super().close()

@@ -2,17 +2,20 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
+from inspect import isroutine
 from typing import Any
 
 import ipywidgets as W
 import numpy as np
 import traitlets
 
+from segcam_widgets.core.checks import whole_number
 from segcam_widgets.core.colours import class_colours
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery, resolve
-from segcam_widgets.errors import SegCamError
+from segcam_widgets.errors import SegCamError, shown
 from segcam_widgets.session import explainer
 from segcam_widgets.ui import code, lifetime, snapshot, words
 from segcam_widgets.ui.canvas import SegmentationCanvas
@@ -68,7 +71,7 @@ class SegCamExplorer(W.VBox):
         self._showing = False
         self._restoring = False
         self._opener = opener
-        self._first()  # what cannot be opened is said before there is anything to clean up
+        self._opened(0)  # what cannot be opened is said before there is anything to clean up
         self._session = explainer(self._show, self._fail, self._busy)
         self._build()
         super().__init__(self._layout_children(), **kwargs)
@@ -101,7 +104,7 @@ class SegCamExplorer(W.VBox):
         look = W.Accordion([self.display], titles=("Display",), selected_index=None)
         panels = [look, self.channels]
         if self._opener is not None:
-            upload = UploadPanel(self._opener, _value_range(self._first().x), self._add_image, self._say_error)
+            upload = UploadPanel(self._opener, _value_range(self._opened(0).x), self._add_image, self._say_error)
             panels.append(W.Accordion([upload], titles=("Your own picture",), selected_index=None))
         left = W.VBox(
             [self.images, self.canvas, self.legend],
@@ -116,9 +119,20 @@ class SegCamExplorer(W.VBox):
 
     # -------------------------------------------------------------- images
 
-    def _first(self) -> Probe:
-        source = self._sources[0]
-        self._sources[0] = probe = source if isinstance(source, Probe) else source()
+    def _opened(self, index: int, argument: str = "index") -> Probe:
+        """One of the images, opened when it is first asked for."""
+        last = len(self._sources) - 1
+        if whole_number(index, argument, f"an image's number, 0 to {last}", least=0) > last:
+            raise SegCamError(f"`{argument}` must be an image's number, 0 to {last}. Received: {index}.")
+        source = self._sources[index]
+        if isinstance(source, Probe):
+            return source
+        if not isroutine(source) and not isinstance(source, partial):
+            raise SegCamError(
+                "`probe` must be what sc.open_probe(model, x) returns; for a model there is sc.explore(model, x). "
+                f"Received: {type(source).__name__}."
+            )
+        self._sources[index] = probe = source()
         return probe
 
     def _add_image(self, probe: Probe, name: str) -> None:
@@ -140,12 +154,8 @@ class SegCamExplorer(W.VBox):
         SegCamError
             No such image, or it cannot be opened.
         """
-        if not 0 <= index < len(self._sources):
-            raise SegCamError(f"`index` must be between 0 and {len(self._sources) - 1}. Received: {index}.")
-        source = self._sources[index]
-        probe = source if isinstance(source, Probe) else source()
+        probe = self._opened(index)
         with self._lock:
-            self._sources[index] = probe
             previous = self.query
             self._probe = probe
             self._draw_image(probe)
@@ -282,43 +292,49 @@ class SegCamExplorer(W.VBox):
     # -------------------------------------------------------------- saving a view
 
     def _note_state(self, _: Any = None) -> None:
-        if self._restoring or self.query is None:
-            return
-        self._restoring = True
-        try:
-            self.state = {
-                "schema": STATE_SCHEMA,
-                "image": self.images.index,
-                "query": self.query.to_dict(),
-                "display": {name: widget.value for name, widget in self.display.saved.items()},
-            }
-        finally:
-            self._restoring = False
+        with self._lock:
+            if self._restoring or self.query is None:
+                return
+            self._restoring = True
+            try:
+                self.state = {
+                    "schema": STATE_SCHEMA,
+                    "image": self.images.index,
+                    "query": self.query.to_dict(),
+                    "display": {name: widget.value for name, widget in self.display.saved.items()},
+                }
+            finally:
+                self._restoring = False
 
     @traitlets.validate("state")
     def _check_state(self, proposal: Any) -> dict[str, Any]:
+        """Refuse as a whole what could not be shown as a whole: the view stays as it is."""
         state = proposal["value"]
-        if not isinstance(state, dict) or state.get("schema") != STATE_SCHEMA or "query" not in state:
+        if self._restoring:  # its own
+            return state
+        if state.get("schema") != STATE_SCHEMA or "query" not in state:
             raise SegCamError(
-                f"`state` must be what `explorer.state` gave (schema {STATE_SCHEMA}). Received: {state!r}."
+                f"`state` must be what `explorer.state` gave (schema {STATE_SCHEMA}). Received: {shown(state)}."
             )
+        resolve(CamQuery.from_dict(state["query"]), self._opened(state.get("image", 0), "state"))
+        self.display.check(state.get("display", {}))
         return dict(state)
 
     @traitlets.observe("state")
     def _state_set(self, change: Any) -> None:
-        if self._restoring:
-            return
-        state = change["new"]
-        query = CamQuery.from_dict(state["query"])
-        self._restoring = True
-        try:
-            self.display.restore(state.get("display", {}))
-            if state.get("image", 0) != self.images.index:
-                self.open_image(state["image"])
-            self.query = query
-        finally:
-            self._restoring = False
-        self._note_state()
+        with self._lock:
+            if self._restoring:
+                return
+            state = change["new"]
+            self._restoring = True
+            try:
+                self.display.restore(state.get("display", {}))
+                if state.get("image", 0) != self.images.index:
+                    self.open_image(state["image"])
+                self.query = CamQuery.from_dict(state["query"])
+            finally:
+                self._restoring = False
+            self._note_state()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The widget, and for viewers that cannot run it a picture and a sentence."""

@@ -112,10 +112,10 @@ def test_an_opener_that_breaks_leaves_the_view_as_it_is(show):
     assert explorer.probe is probes[0]
 
 
-@pytest.mark.parametrize("index", [-1, 3, 100])
+@pytest.mark.parametrize("index", [-1, 3, 100, "1", 1.0, True])
 def test_there_is_no_such_image(show, index):
     explorer = show(several())
-    with pytest.raises(sc.SegCamError, match=r"between 0 and 2\. Received"):
+    with pytest.raises(sc.SegCamError, match=r"0 to 2.*Received"):
         explorer.open_image(index)
 
 
@@ -171,3 +171,10 @@ def test_an_answer_for_an_image_that_is_gone_is_not_shown(show):
 def test_an_explorer_of_no_images_is_refused():
     with pytest.raises(sc.SegCamError, match="empty"):
         sc.SegCamExplorer([])
+
+
+def test_a_model_is_no_probe():
+    with pytest.raises(sc.SegCamError, match=r"sc\.explore\(model, x\).*Received: Callable"):
+        sc.SegCamExplorer(type("CallableModel", (), {"__call__": lambda self: None})())
+    with pytest.raises(sc.SegCamError, match="Received: ndarray"):
+        sc.SegCamExplorer(np.zeros((4, 4, 3)))
