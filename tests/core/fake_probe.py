@@ -186,6 +186,11 @@ class NumpyProbe:
         self.calls["activations"] += 1
         return self._values[self.layer(layer).name].astype(np.float32)
 
+    def bypass(self, layer):
+        after = self._after(self.layer(layer).name)
+        read = {source for name, _, of in self.nodes if name in after for source in of}
+        return {n: v.astype(np.float32) for n, v in self._values.items() if n in read - {layer, *after}}
+
     def pullback(self, layer, cotangent, at=None):
         self.calls["pullback"] += 1
         self.layer(layer)

@@ -52,5 +52,16 @@ def test_the_skip_connection_goes_round_the_deep_layers_only():
     }  # fmt: skip
 
 
+def test_the_shares_of_what_goes_round_are_gradient_times_tensor():
+    probe = random_network()
+    field = np.random.default_rng(6).normal(size=probe.logits.shape)
+    assert {name: set(probe.bypass(name)) for name in ("relu", "deep", "join")} == {
+        "relu": set(), "deep": {"relu"}, "join": set(),
+    }  # fmt: skip
+    (tensor,) = probe.bypass("deep").values()
+    by_tangent = (probe.pushforward("deep", np.zeros((6, 6, 4)), {"relu": tensor}) * field).sum(dtype=float)
+    assert probe.pullback("deep", field).bypass["relu"] == pytest.approx(by_tangent, rel=1e-4)
+
+
 def test_captums_network_scores_54():
     np.testing.assert_array_equal(captum_network().logits, np.full((1, 1, 4), 54))
