@@ -12,6 +12,7 @@ import traitlets
 
 from segcam_widgets.core.checks import whole_number
 from segcam_widgets.core.colours import class_colours
+from segcam_widgets.core.explain import must_be_probe
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery, resolve
@@ -125,7 +126,7 @@ class SegCamExplorer(W.VBox):
         if whole_number(index, argument, f"an image's number, 0 to {last}", least=0) > last:
             raise SegCamError(f"`{argument}` must be an image's number, 0 to {last}. Received: {index}.")
         source = self._sources[index]
-        if isinstance(source, Probe):
+        if is_probe(source):
             return source
         if not isroutine(source) and not isinstance(source, partial):
             raise SegCamError(
@@ -372,6 +373,15 @@ def _value_range(x: Any) -> str:
     if float(x.min()) < -0.05:
         return "-1-1"
     return "0-255" if float(x.max()) > 2 else "0-1"
+
+
+def is_probe(value: object) -> bool:
+    """Whether explanations can be asked of it; what else a probe can do is asked where it is needed."""
+    try:
+        must_be_probe(value)
+    except SegCamError:
+        return False
+    return True
 
 
 def in_words(error: Exception) -> str:

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from segcam_widgets.core.probe import Probe
 from segcam_widgets.errors import SegCamError
-from segcam_widgets.ui.explorer import SegCamExplorer
+from segcam_widgets.ui.explorer import SegCamExplorer, is_probe
 
 ONE_EACH = ("image", "truth")
 
@@ -40,14 +39,14 @@ def explore(
         As :func:`segcam_widgets.open_probe`.
     """
     first = model_or_probe_or_list
-    if isinstance(first, list | tuple) or (isinstance(first, Probe) and not isinstance(first, type)):
+    if isinstance(first, list | tuple) or is_probe(first):
         if x is not None or kwargs:
             given = ["x"] if x is not None else sorted(kwargs)
             raise SegCamError(
                 f"`{given[0]}` belongs to a model. Received: it together with a probe, which has its own."
             )
         probes = list(first) if isinstance(first, list | tuple) else [first]
-        wrong = next((p for p in probes if not isinstance(p, Probe)), None)
+        wrong = next((p for p in probes if not is_probe(p)), None)
         if wrong is not None:
             raise SegCamError(
                 "`model_or_probe_or_list` must be a model, a path, a probe, or a list of probes. "
@@ -62,7 +61,11 @@ def explore(
         sources = _sources(model, x, dict(kwargs))
         explorer = SegCamExplorer(sources, opener=picture_opener(model, **kwargs))
     if state is not None:
-        explorer.state = dict(state)
+        try:
+            explorer.state = dict(state)
+        except Exception:
+            explorer.close()
+            raise
     return explorer
 
 
