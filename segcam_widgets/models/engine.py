@@ -89,6 +89,7 @@ class Engine:
         self._functions: OrderedDict[Hashable, Any] = OrderedDict()
         self._pending: dict[Hashable, Future[Any]] = {}
         self._cuts: dict[int, Cut] = {}
+        self._facts: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
         self._weights = WeightWatch(v.value for v in model.weights if v.dtype != "string")
 
@@ -166,6 +167,12 @@ class Engine:
             while len(self._functions) > KEPT:
                 self._functions.popitem(last=False)
         return built
+
+    def fact(self, key: Hashable, find: Callable[[], Built]) -> Built:
+        """What is found out about the model once, and kept."""
+        if key not in self._facts:
+            self._facts[key] = find()
+        return self._facts[key]
 
     def own_output(self, outputs: Any) -> Any:
         """Out of what the model itself returns, the output that was chosen at opening."""

@@ -130,9 +130,7 @@ class _Transplant:
     def __init__(self, source: Any, entries: Sequence[str]) -> None:
         self._graph = source.graph.as_graph_def()
         self._entries = entries
-        self._captures = dict(
-            zip((t.name for t in source.inputs[len(entries) :]), source.captured_inputs, strict=True)
-        )
+        self._captures = dict(zip((t.name for t in source.inputs[len(entries) :]), source.captured_inputs, strict=True))
 
     def __call__(
         self, ends: Sequence[Any], nodes: set[str], given: Sequence[Any], replaced: dict[str, tf.Tensor]

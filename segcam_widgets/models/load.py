@@ -40,8 +40,10 @@ def load_model(path: str | os.PathLike[str], *, custom_objects: dict[str, Any] |
 def _check_file(file: Path) -> None:
     if file.is_dir():
         if (file / "saved_model.pb").exists():
-            raise UnsupportedModelError(f"`model` must be a .keras or .h5 file. Received: the SavedModel folder {str(file)!r}. "
-                                        "Load it with the code that built it, and save it with model.save('model.keras').")  # fmt: skip
+            raise UnsupportedModelError(
+                f"`model` must be a .keras or .h5 file. Received: the SavedModel folder {str(file)!r}. "
+                "Load it with the code that built it, and save it with model.save('model.keras')."
+            )
         raise UnsupportedModelError(f"`model` must be a .keras or .h5 file. Received: the folder {str(file)!r}.")
     if not file.exists():
         raise UnsupportedModelError(f"`model` must be a file that exists. Received: {str(file)!r}.")

@@ -101,7 +101,7 @@ def find_logits(plan: Plan, end: int) -> Logits:
         squash = squash_of(step.layer)
         if squash in ("softmax", "sigmoid"):
             return _without(plan, step, squash, moved[::-1], end)
-        if not _moves_only(step):
+        if not moves_only(step):
             break
         moved.append(step)
         at = step.inputs[0]
@@ -166,7 +166,8 @@ class LogProbabilities:
     """The kind of that step in the list of layers."""
 
 
-def _moves_only(step: Step) -> bool:
+def moves_only(step: Step) -> bool:
+    """Whether a step takes values elsewhere, or mixes pixels, without looking across classes."""
     if step.layer is None:  # the recorder's own cast
         return True
     if isinstance(step.layer, keras.layers.Activation):
@@ -213,7 +214,10 @@ def linear_twin(layer: Any) -> Callable[..., Any]:
     twin.trainable = layer.trainable
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        return twin.stateless_call(layer.trainable_variables, layer.non_trainable_variables, *args, **kwargs)[0]
+        # not stateless_call: that skips what __call__ does for half precision
+        values = [tf.convert_to_tensor(variable) for variable in layer.variables]
+        with keras.StatelessScope(state_mapping=list(zip(twin.variables, values, strict=True))):
+            return twin(*args, **kwargs)
 
     return call
 

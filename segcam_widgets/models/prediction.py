@@ -56,7 +56,9 @@ class Prediction:
     def _squashed(self) -> Float:
         """Softmax or sigmoid of the logits."""
         logits = self.logits.astype(np.float64)
-        return (np.exp(-np.logaddexp(0, -logits)) if self._multilabel else np.exp(log_softmax(logits))).astype(np.float32)
+        return (np.exp(-np.logaddexp(0, -logits)) if self._multilabel else np.exp(log_softmax(logits))).astype(
+            np.float32
+        )
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:

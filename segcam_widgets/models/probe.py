@@ -1,37 +1,30 @@
 """One model bound to one image: what the mathematics asks, answered by a graph cut at the layer."""
 
-import difflib
 import threading
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from segcam_widgets.core.probe import Cotangent, LayerInfo, LayerSweep, Pullback
-from segcam_widgets.errors import (
-    DisconnectedLayerError,
-    SegCamError,
-    UnknownLayerError,
-    must_be_one_of,
-)
+from segcam_widgets.core.probe import Cotangent, LayerInfo, LayerSweep, Pullback, Tail
+from segcam_widgets.errors import SegCamError
 from segcam_widgets.models import differentiate
 from segcam_widgets.models.arguments import choose_head, name_classes, read_truth
-from segcam_widgets.models.cut import Cut
 from segcam_widgets.models.differentiate import Head
 from segcam_widgets.models.engine import DEEP, Engine, Target
 from segcam_widgets.models.grids import head_size
-from segcam_widgets.models.live import Live, live
+from segcam_widgets.models.linearity import curved_steps, is_rectified
 from segcam_widgets.models.prediction import Prediction, frozen
+from segcam_widgets.models.pull import Puller
 from segcam_widgets.models.pushforward import push
 from segcam_widgets.models.sweep import sweep_layers
+from segcam_widgets.models.targets import Targets
 from segcam_widgets.models.tensors import Activations
 
 Float = NDArray[np.float32]
-HALF_PRECISION_TRIES = (0, 6, 12)
-"""Powers of two by which the loudest value of a field is below 1, tried in turn until nothing overflows."""
 BUDGET = 256 * 2**20
 """Bytes of activations held an image. A U-Net at 256 px needs 61 MB, DeepLabV3+ 211 MB."""
 
@@ -80,6 +73,8 @@ class KerasProbe:
         self._lock = threading.Lock()
         self._remarks: tuple[str, ...] = ()
         self._prediction = self._predict()
+        self._targets = Targets(engine, self._tensors)
+        self._pull = Puller(engine, self._head, self._tensors)
 
     def _predict(self) -> Prediction:
         return Prediction(self._engine.logits, self._tensors, self._head, self.multilabel)
@@ -121,20 +116,10 @@ class KerasProbe:
 
     # -------------------------------------------------------------- layers
 
-    @cached_property
-    def _targets(self) -> dict[str, Target]:
-        found = self._engine.targets(self._tensors.shapes, self._tensors.floating)
-        return {target.name: target for target in found}
-
-    @cached_property
+    @property
     def layers(self) -> tuple[LayerInfo, ...]:
         """Every layer with an (h, w, K) output that reaches the logits."""
-        reach = self._engine.reaching
-        return tuple(self._info(target) for target in self._targets.values() if target.slot in reach)
-
-    def _info(self, target: Target) -> LayerInfo:
-        _, height, width, channels = self._tensors.shapes[target.slot]
-        return LayerInfo(target.name, (height, width, channels), target.kind, target.activation)
+        return self._targets.layers
 
     def layer(self, name: str) -> LayerInfo:
         """The layer of that name, or whose path ends with it and no other's does.
@@ -146,32 +131,7 @@ class KerasProbe:
         DisconnectedLayerError
             The layer exists and does not reach the logits.
         """
-        return self._info(self._target(name))
-
-    def _target(self, name: str) -> Target:
-        target = self._targets.get(name) if isinstance(name, str) else None
-        if target is None:
-            endings = [t for path, t in self._targets.items() if isinstance(name, str) and path.endswith("/" + name)]
-            if len(endings) != 1:
-                raise UnknownLayerError(self._unknown(name, [t.name for t in endings]))
-            target = endings[0]
-        if target.slot not in self._engine.reaching:
-            raise DisconnectedLayerError(
-                f"`layer` {target.name!r} does not reach the logits: nothing it does can change them."
-            )
-        return target
-
-    def _unknown(self, name: object, endings: list[str]) -> str:
-        if endings:
-            return f"`layer` {name!r} is the end of several paths: {', '.join(endings)}. Give the whole path."
-        steps = {step.path: step for step in self._engine.plan.steps}
-        if isinstance(name, str) and name in steps:
-            shape = self._tensors.shapes.get(steps[name].outputs[0], "unknown")
-            return (
-                f"`layer` must have an output of shape (h, w, channels). Received: {name!r}, whose output has shape {shape}. "
-                f"Did you mean {' or '.join(map(repr, difflib.get_close_matches(name, self._targets, 3, 0.3))) or 'another layer'}?"
-            )
-        return must_be_one_of("layer", [info.name for info in self.layers], name)
+        return self._targets.info(self._targets.find(name))
 
     # -------------------------------------------------------------- what the mathematics asks
 
@@ -188,7 +148,7 @@ class KerasProbe:
 
     def activations(self, layer: str) -> Float:
         """What is there: the layer's output for the image, (h, w, K) float32, read-only."""
-        tensor = self._tensors.get([self._target(layer).slot])[0]
+        tensor = self._tensors.get([self._targets.find(layer).slot])[0]
         return frozen(np.asarray(differentiate.wide(tensor))[0])
 
     def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback:
@@ -214,74 +174,17 @@ class KerasProbe:
         SegCamError
             A wrong shape.
         """
-        target = self._target(layer)
-        cut = self._engine.cut(target.slot, target.name)
+        target = self._targets.find(layer)
         factors, batched = self._factors(cotangent)
         source = None
         if at is not None:
-            source, batched_at = self._as_activations(target, at)
+            source, batched_at = self._as_activations(target, at, "at")
             batched = batched or batched_at
-        gradients, shares = self._pulled(target, cut, factors, source)
+        gradients, shares = self._pull(target, factors, source)
+        names = self._engine.cut(target.slot, target.name).bypass_names
         if batched:
-            return Pullback(frozen(gradients), dict(zip(cut.bypass_names, shares, strict=True)))
-        return Pullback(frozen(gradients[0]), {n: float(s[0]) for n, s in zip(cut.bypass_names, shares, strict=True)})
-
-    def _pulled(
-        self, target: Target, cut: Cut, factors: list[Float], source: tf.Tensor | None
-    ) -> tuple[Float, NDArray[np.float64]]:
-        """Gradients and shares. In a network of half precision the field is scaled by a power of two on the way.
-
-        The mean over a region has fields of 1/|M|, whose gradients vanish in float16 a few layers deep; at a largest value
-        of 1 they do not. Should they overflow instead, less will do.
-        """
-        loudest = float(np.abs(factors[-1]).max())
-        if self._tensors.full_precision or not 0 < loudest < np.inf:
-            return self._pulled_as_is(target, cut, factors, source)
-        for less in HALF_PRECISION_TRIES:
-            scale = np.float32(2.0 ** -(np.ceil(np.log2(loudest)) + less))
-            gradients, shares = self._pulled_as_is(target, cut, [*factors[:-1], factors[-1] * scale], source)
-            if np.isfinite(gradients).all() and np.isfinite(shares).all():
-                break
-        return gradients / scale, shares / scale
-
-    def _pulled_as_is(
-        self, target: Target, cut: Cut, factors: list[Float], source: tf.Tensor | None
-    ) -> tuple[Float, NDArray[np.float64]]:
-        deep, size = len(cut.tail) > DEEP, tuple(self.x.shape)
-        batch = max(int(factors[0].shape[0]), 1 if source is None else int(source.shape[0]))
-        tensors = [tf.constant(np.broadcast_to(f, (batch, *f.shape[1:])) if len(f) == 1 else f) for f in factors]
-        if source is None and batch == 1:
-            gradients, shares = self._pulled_live(target, cut, tensors, deep)
-        else:
-            own, *bypass = self._tensors.get([target.slot, *cut.bypass])
-            source = own if source is None else tf.cast(source, own.dtype)
-            key = ("pullback", target.slot, size, batch, int(source.shape[0]), len(factors))
-            function = differentiate.pullback(cut, self._head, batch)
-            gradients, shares = self._engine.call(key, function, [source, bypass, *tensors], deep)
-        return np.asarray(gradients), np.asarray(shares, np.float64)
-
-    def _pulled_live(self, target: Target, cut: Cut, factors: list[tf.Tensor], deep: bool) -> Any:
-        """The live query: one field, at the image's own activations. See :mod:`segcam_widgets.models.live`."""
-        slots = [target.slot, *cut.bypass]
-        key = ("live", target.slot, tuple(self.x.shape), len(factors))
-
-        def build() -> Live:
-            own, *bypass = self._tensors.get(slots)
-            return live(cut, self._head, [own, bypass, *factors])
-
-        built = self._engine.compiled(key, build, deep)
-        if built is None:
-            own, *bypass = self._tensors.get(slots)
-            return differentiate.pullback(cut, self._head, 1)(own, bypass, *factors)
-        if built.backward is None or not self._tensors.fits([*slots, *built.slots], built.rest_bytes):
-            own, *bypass = self._tensors.get(slots)
-            return built.whole(own, bypass, *factors)
-        own, *others = self._tensors.get([*slots, *built.slots])
-        bypass, saved = others[: len(cut.bypass)], others[len(cut.bypass) :]
-        if built.rest is not None:
-            rest = built.rest
-            saved += self._tensors.computed(("rest", target.slot), lambda: rest(own, bypass))
-        return built.backward(saved, own, bypass, *factors)
+            return Pullback(frozen(gradients), dict(zip(names, shares, strict=True)))
+        return Pullback(frozen(gradients[0]), {n: float(s[0]) for n, s in zip(names, shares, strict=True)})
 
     def replay(self, layer: str, activations: Float) -> Float:
         """What if it were this: the logits (H, W, C) for other activations of a layer; at the input, the whole model.
@@ -295,7 +198,7 @@ class KerasProbe:
         -------
         ndarray, (H, W, C) or (B, H, W, C) float32
         """
-        target = self._target(layer)
+        target = self._targets.find(layer)
         cut = self._engine.cut(target.slot, target.name)
         own, *bypass = self._tensors.get([target.slot, *cut.bypass])
         source, batched = self._as_activations(target, activations)
@@ -308,10 +211,25 @@ class KerasProbe:
 
     def bypass(self, layer: str) -> dict[str, Float]:
         """What goes round it: the tensors that the layers after it read besides, by the name of what makes them."""
-        target = self._target(layer)
+        target = self._targets.find(layer)
         cut = self._engine.cut(target.slot, target.name)
         tensors = self._tensors.get(cut.bypass)
         return {n: frozen(np.asarray(differentiate.wide(t))[0]) for n, t in zip(cut.bypass_names, tensors, strict=True)}
+
+    def tail(self, layer: str) -> Tail:
+        """What kind of network follows the layer: whether it is piecewise linear, rectified, of half precision."""
+        target = self._targets.find(layer)
+        cut, engine = self._engine.cut(target.slot, target.name), self._engine
+
+        def curved() -> dict[str, str]:
+            activations, *bypass = self._tensors.get([target.slot, *cut.bypass])
+            return curved_steps(cut, activations, bypass)
+
+        return Tail(
+            MappingProxyType(engine.fact(("curved", target.slot, tuple(self.x.shape)), curved)),
+            engine.fact("rectified", lambda: is_rectified(engine.plan, engine.logits.slot)),
+            not self._tensors.full_precision,
+        )
 
     def pushforward(self, layer: str, tangent: Float, bypass: Mapping[str, Float] | None = None) -> Float:
         """What does it push: the change of the logits, to first order, for a change of the layer's output.
@@ -338,7 +256,7 @@ class KerasProbe:
         SegCamError
             A wrong shape, or a name that is not one of the bypass.
         """
-        target = self._target(layer)
+        target = self._targets.find(layer)
         return frozen(push(self._engine, self._head, self._tensors, target, tangent=tangent, bypass=bypass or {}))
 
     def sweep(self, cotangent: Cotangent | Float, layers: Sequence[str] | None = None) -> dict[str, LayerSweep]:
@@ -362,13 +280,18 @@ class KerasProbe:
         SegCamError
             A wrong shape.
         """
-        asked = [info.name for info in self.layers] if layers is None else [self._target(name).name for name in layers]
+        asked = (
+            [info.name for info in self.layers]
+            if layers is None
+            else [self._targets.find(name).name for name in layers]
+        )
         field = cotangent.to_array() if isinstance(cotangent, Cotangent) else cotangent
         (field,), batched = self._factors(field)
         if batched:
-            raise SegCamError(f"`cotangent` must have shape {field.shape[1:]}, without a batch axis. Received: {field.shape}.")
-        targets = [self._targets[info.name] for info in self.layers]
-        found = sweep_layers(self._engine, self._head, self._tensors, targets, field[0])
+            raise SegCamError(
+                f"`cotangent` must have shape {field.shape[1:]}, without a batch axis. Received: {field.shape}."
+            )
+        found = sweep_layers(self._engine, self._head, self._tensors, self._targets.all(), field[0])
         return {name: found[name] for name in asked}
 
     def _factors(self, cotangent: Cotangent | Float) -> tuple[list[Float], bool]:
@@ -384,12 +307,12 @@ class KerasProbe:
             )
         return [field if field.ndim == 4 else field[None]], field.ndim == 4
 
-    def _as_activations(self, target: Target, values: Any) -> tuple[tf.Tensor, bool]:
+    def _as_activations(self, target: Target, values: Any, argument: str = "activations") -> tuple[tf.Tensor, bool]:
         array = np.asarray(values, np.float32)
         shape = self._tensors.shapes[target.slot][1:]
         if array.shape[-3:] != shape or array.ndim not in (3, 4):
             raise SegCamError(
-                f"`activations` of layer {target.name!r} must have shape {shape}, or that with a leading batch axis. "
+                f"`{argument}` of layer {target.name!r} must have shape {shape}, or that with a leading batch axis. "
                 f"Received: {array.shape}."
             )
         return tf.constant(array if array.ndim == 4 else array[None]), array.ndim == 4

@@ -71,12 +71,15 @@ class Activations:
         Slots of real numbers.
     full_precision : bool
         Whether no tensor of the image is of half precision.
+    size : tuple of int
+        Of the input, (1, h, w, C).
     passes : int
         How many times steps had to be run (1 for a model that fits).
     """
 
     def __init__(self, plan: Plan, x: tf.Tensor, budget: int) -> None:
         self._plan, self._x = plan, x
+        self.size: tuple[int, ...] = tuple(x.shape)
         self._held = Held(budget)
         self._lock = threading.RLock()
         self._bytes: dict[int, int] = {}
@@ -130,7 +133,10 @@ class Activations:
                 if slot in wanted or not choosy:
                     self._held.put(slot, [tensor])
             readers.subtract(step.inputs)
-            for slot in (*step.inputs, *step.outputs):  # free what nobody reads any more: the peak stays near the budget
+            for slot in (
+                *step.inputs,
+                *step.outputs,
+            ):  # free what nobody reads any more: the peak stays near the budget
                 if readers[slot] <= 0 and slot not in wanted and slot not in self._held:
                     env.pop(slot, None)
 

@@ -33,11 +33,15 @@ class WeightWatch:
         self._lock = threading.Lock()
         self._count = 0
         # one call of one function reads them five times as fast as a loop of reads
-        self._read = tf.function(lambda: [v.read_value() for v in self._variables], autograph=False).get_concrete_function()
+        self._read = tf.function(
+            lambda: [v.read_value() for v in self._variables], autograph=False
+        ).get_concrete_function()
         self._held: list[tf.Tensor] = self._read()
         again = self._read()
         self._addresses = [_address(tensor) for tensor in self._held]
-        stable = [_address(tensor) == address is not None for tensor, address in zip(again, self._addresses, strict=True)]
+        stable = [
+            _address(tensor) == address is not None for tensor, address in zip(again, self._addresses, strict=True)
+        ]
         self._seen = [i for i, ok in enumerate(stable) if ok]
         self._unseen = [i for i, ok in enumerate(stable) if not ok]
 

@@ -1,0 +1,102 @@
+"""Answering a pullback: which of the compiled functions, and at which scale."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from segcam_widgets.models import differentiate
+from segcam_widgets.models.cut import Cut
+from segcam_widgets.models.differentiate import Head
+from segcam_widgets.models.engine import DEEP, Engine, Target
+from segcam_widgets.models.live import Live, live
+from segcam_widgets.models.tensors import Activations
+
+Float = NDArray[np.float32]
+Pulled = tuple[Float, NDArray[np.float64]]
+HALF_PRECISION_TRIES = (0, 6, 12)
+"""Powers of two by which the loudest value of a field is below 1, tried in turn until nothing overflows."""
+
+
+class Puller:
+    """Pulls fields over the logits back to layers of one image.
+
+    Parameters
+    ----------
+    engine : Engine
+    head : Head
+    tensors : Activations
+        Of the image.
+    """
+
+    def __init__(self, engine: Engine, head: Head, tensors: Activations) -> None:
+        self._engine, self._head, self._tensors = engine, head, tensors
+
+    def __call__(self, target: Target, factors: list[Float], source: tf.Tensor | None) -> Pulled:
+        """Gradients and shares. In a network of half precision the field is scaled by a power of two on the way.
+
+        The mean over a region has fields of 1/|M|, whose gradients vanish in float16 a few layers deep; at a largest value
+        of 1 they do not. Should they overflow instead, less will do.
+
+        Parameters
+        ----------
+        target : Target
+        factors : list of ndarray
+            [mask (B, H, W), contrast (B, C)] or [field (B, H, W, C)].
+        source : tensor, (B, h, w, K), or None
+            Activations to linearise at, None for the image's.
+
+        Returns
+        -------
+        gradients : ndarray, (B, h, w, K) float32
+        shares : ndarray, (bypass, B) float64
+        """
+        loudest = float(np.abs(factors[-1]).max())
+        if self._tensors.full_precision or not 0 < loudest < np.inf:
+            return self._pull(target, factors, source)
+        scale, pulled = np.float32(1), None
+        for less in HALF_PRECISION_TRIES:
+            scale = np.float32(2.0 ** -(np.ceil(np.log2(loudest)) + less))
+            pulled = self._pull(target, [*factors[:-1], factors[-1] * scale], source)
+            if all(np.isfinite(values).all() for values in pulled):
+                break
+        assert pulled is not None  # there is a first try
+        return pulled[0] / scale, pulled[1] / scale
+
+    def _pull(self, target: Target, factors: list[Float], source: tf.Tensor | None) -> Pulled:
+        cut = self._engine.cut(target.slot, target.name)
+        batch = max(int(factors[0].shape[0]), 1 if source is None else int(source.shape[0]))
+        tensors = [tf.constant(np.broadcast_to(f, (batch, *f.shape[1:])) if len(f) == 1 else f) for f in factors]
+        if source is None and batch == 1:
+            gradients, shares = self._live(cut, tensors)
+        else:
+            own, *bypass = self._tensors.get([cut.target, *cut.bypass])
+            source = own if source is None else tf.cast(source, own.dtype)
+            key = ("pullback", cut.target, self._tensors.size, batch, int(source.shape[0]), len(factors))
+            function = differentiate.pullback(cut, self._head, batch)
+            gradients, shares = self._engine.call(key, function, [source, bypass, *tensors], len(cut.tail) > DEEP)
+        return np.asarray(gradients), np.asarray(shares, np.float64)
+
+    def _live(self, cut: Cut, factors: list[tf.Tensor]) -> Any:
+        """One field, at the image's own activations: the backward half alone, where what it needs can be held."""
+        slots = [cut.target, *cut.bypass]
+
+        def build() -> Live:
+            own, *bypass = self._tensors.get(slots)
+            return live(cut, self._head, [own, bypass, *factors])
+
+        key = ("live", cut.target, self._tensors.size, len(factors))
+        built = self._engine.compiled(key, build, len(cut.tail) > DEEP)
+        if built is None:
+            own, *bypass = self._tensors.get(slots)
+            return differentiate.pullback(cut, self._head, 1)(own, bypass, *factors)
+        if built.backward is None or not self._tensors.fits([*slots, *built.slots], built.rest_bytes):
+            own, *bypass = self._tensors.get(slots)
+            return built.whole(own, bypass, *factors)
+        own, *others = self._tensors.get([*slots, *built.slots])
+        bypass, saved = others[: len(cut.bypass)], others[len(cut.bypass) :]
+        if built.rest is not None:
+            rest = built.rest
+            saved += self._tensors.computed(("rest", cut.target), lambda: rest(own, bypass))
+        return built.backward(saved, own, bypass, *factors)

@@ -1,0 +1,82 @@
+"""The layers of one model that can be explained, and what a name means."""
+
+import difflib
+from collections.abc import Iterable
+
+from segcam_widgets.core.probe import LayerInfo
+from segcam_widgets.errors import DisconnectedLayerError, UnknownLayerError, must_be_one_of
+from segcam_widgets.models.engine import Engine, Target
+from segcam_widgets.models.tensors import Activations
+
+
+class Targets:
+    """Every slot with an (h, w, K) output, by name.
+
+    Attributes
+    ----------
+    layers : tuple of LayerInfo
+        Those that reach the logits, the input first, the logits last, in graph order.
+    """
+
+    def __init__(self, engine: Engine, tensors: Activations) -> None:
+        self._shapes = tensors.shapes
+        self._reaching = engine.reaching
+        self._slots = {step.path: step.outputs[0] for step in engine.plan.steps}
+        self._by_name = {target.name: target for target in engine.targets(tensors.shapes, tensors.floating)}
+        self.layers = tuple(self.info(target) for target in self._by_name.values() if target.slot in self._reaching)
+
+    def info(self, target: Target) -> LayerInfo:
+        """What is told of a target."""
+        _, height, width, channels = self._shapes[target.slot]
+        return LayerInfo(target.name, (height, width, channels), target.kind, target.activation)
+
+    def all(self) -> list[Target]:
+        """The targets of `layers`."""
+        return [self._by_name[info.name] for info in self.layers]
+
+    def find(self, name: str) -> Target:
+        """The target of that name, or whose path ends with it and no other's does.
+
+        Raises
+        ------
+        UnknownLayerError
+            No target layer has the name; the nearest are suggested.
+        DisconnectedLayerError
+            The layer exists and does not reach the logits.
+        """
+        target = self._by_name.get(name) if isinstance(name, str) else None
+        if target is None:
+            target = self._by_ending(name)
+        if target.slot not in self._reaching:
+            raise DisconnectedLayerError(_disconnected(target.name))
+        return target
+
+    def _by_ending(self, name: object) -> Target:
+        names = [info.name for info in self.layers]
+        if not isinstance(name, str):
+            raise UnknownLayerError(must_be_one_of("layer", names, name))
+        endings = [path for path in self._by_name if path.endswith("/" + name)]
+        if len(endings) == 1:
+            return self._by_name[endings[0]]
+        if endings:
+            raise UnknownLayerError(
+                f"`layer` {name!r} is the end of several paths: {', '.join(endings)}. Give the whole path."
+            )
+        slot = self._slots.get(name)
+        if slot is None:
+            raise UnknownLayerError(must_be_one_of("layer", names, name))
+        if slot not in self._reaching:
+            raise DisconnectedLayerError(_disconnected(name))
+        raise UnknownLayerError(
+            f"`layer` must have an output of shape (h, w, channels). Received: {name!r}, whose output has shape "
+            f"{self._shapes[slot][1:]}.{_suggestion(name, names)}"
+        )
+
+
+def _disconnected(name: str) -> str:
+    return f"`layer` {name!r} does not reach the logits: nothing it does can change them."
+
+
+def _suggestion(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, names, 3, 0.3)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
