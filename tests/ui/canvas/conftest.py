@@ -141,8 +141,9 @@ def canvas_state(canvas):
 
 
 @pytest.fixture
-def page_options():
-    return {}
+def page_options(request):
+    """Give what a test asks of the browser's context, by indirect parametrization."""
+    return getattr(request, "param", {})
 
 
 @pytest.fixture
