@@ -51,6 +51,25 @@ class Pullback:
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """What follows a layer.
+
+    Attributes
+    ----------
+    curved : mapping of str to str
+        The steps that are not piecewise linear, and the operation that makes them so: {"attention": "Softmax"}.
+    rectified : bool
+        The logits leave a ReLU.
+    half_precision : bool
+        Some of the network computes in 16 bits.
+    """
+
+    curved: Mapping[str, str]
+    rectified: bool
+    half_precision: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LayerSweep:
     """One layer's part of :meth:`Probe.sweep`: pooled weights (K,) and the two maps (h, w) with baseline zero."""
 
@@ -134,6 +153,10 @@ class Probe(Protocol):
     def activations(self, layer: str) -> Float: ...
     def bypass(self, layer: str) -> Mapping[str, Float]:
         """The tensors that go round the layer: what the layers after it read besides, by the name of what makes them."""
+        ...
+
+    def tail(self, layer: str) -> Tail:
+        """What kind of network follows the layer."""
         ...
 
     def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback: ...

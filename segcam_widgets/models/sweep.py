@@ -4,6 +4,7 @@ The gradients themselves stay in the graph: 147 of them handed to numpy cost 4 G
 """
 
 from collections.abc import Callable, Sequence
+
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from segcam_widgets.core.probe import LayerSweep
 from segcam_widgets.models.differentiate import Head, wide
 from segcam_widgets.models.engine import DEEP, Engine, Target
 from segcam_widgets.models.graph import Plan, Step, ancestors, run
+from segcam_widgets.models.prediction import frozen
 from segcam_widgets.models.tensors import Activations
 
 Reduced = list[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
@@ -59,12 +61,6 @@ def sweep_layers(
     x = tensors.get(engine.plan.inputs)[0]
     found = engine.call(key, function, [x, tf.constant(field[None])], deep=len(engine.plan.steps) > DEEP)
     return {
-        target.name: LayerSweep(*(_frozen(np.asarray(tensor)) for tensor in reduced))
+        target.name: LayerSweep(*(frozen(np.asarray(tensor)) for tensor in reduced))
         for target, reduced in zip(targets, found, strict=True)
     }
-
-
-def _frozen(array: Any) -> Any:
-    view = array.view()
-    view.flags.writeable = False
-    return view
