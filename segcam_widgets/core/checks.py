@@ -6,6 +6,8 @@ from segcam_widgets.errors import SegCamError, shown
 
 FARTHEST = 2.0**31
 """No image is this large; products of two such coordinates still are ordinary floats."""
+LARGEST = 65536
+"""Pixels along one side of a picture."""
 
 
 def is_whole(value: object) -> bool:
@@ -60,13 +62,18 @@ def coordinate(value: object, argument: str) -> float:
 
 
 def grid_size(value: object, argument: str = "size") -> tuple[int, int]:
-    """(height, width), both 1 or more.
+    """(height, width), both from 1 to :data:`LARGEST`.
 
     Raises
     ------
     SegCamError
         It is anything else.
     """
-    if isinstance(value, tuple | list | np.ndarray) and len(value) == 2 and all(is_whole(v) and v > 0 for v in value):
-        return int(value[0]), int(value[1])
-    raise SegCamError(f"`{argument}` must be (height, width), two whole numbers above zero. Received: {shown(value)}.")
+    sides = (
+        list(value) if isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1) else []
+    )
+    if len(sides) == 2 and all(is_whole(side) and 0 < side <= LARGEST for side in sides):
+        return int(sides[0]), int(sides[1])
+    raise SegCamError(
+        f"`{argument}` must be (height, width), two whole numbers from 1 to {LARGEST}. Received: {shown(value)}."
+    )

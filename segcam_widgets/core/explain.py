@@ -99,14 +99,15 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
     must_be_probe(probe)
     probe.refresh()
     resolved = resolve(query, probe)
+    must_be_finite("logits", probe.logits, resolved.layer)  # before the region, which NaN may have made empty
     mask = region_mask(probe, resolved)
     score = SCORES[str(resolved.score)]
     given = score_input(probe, resolved, mask)
     activations = probe.activations(resolved.layer)
     report(progress, 0.1, f"{resolved.method} at {resolved.layer}")
     gradients = probe.pullback(resolved.layer, score.cotangent(given).divided(int(mask.sum()))).gradients
-    for what, values in (("logits", probe.logits), ("activations", activations), ("gradients", gradients)):
-        must_be_finite(what, values, resolved.layer)
+    must_be_finite("activations", activations, resolved.layer)
+    must_be_finite("gradients", gradients, resolved.layer)
     size = (activations.shape[0], activations.shape[1])
     baseline = BASELINES[resolved.baseline].compute(activations, coverage(mask, size))
     with np.errstate(over="ignore", invalid="ignore"):  # said in words below

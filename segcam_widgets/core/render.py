@@ -27,8 +27,9 @@ __all__ = [
 
 def _map(values: ArrayLike, argument: str = "cam") -> NDArray[np.float32]:
     try:
-        array = np.asarray(values, np.float32)
-    except (TypeError, ValueError) as error:
+        with np.errstate(over="ignore"):  # a float64 beyond float32 is shown as infinity: the end colour
+            array = np.asarray(values, np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
         raise SegCamError(f"`{argument}` must be a 2-D array of numbers. Received: {shown(values)}.") from error
     if array.ndim != 2 or not array.size:
         raise SegCamError(f"`{argument}` must be a 2-D array of numbers. Received: shape {array.shape}.")
@@ -82,6 +83,7 @@ def render(cam: ArrayLike, limit: float | None = None, relu: bool = False, fade:
         limit = symmetric_limit(values)
     elif not is_finite_number(limit) or limit <= 0:
         raise SegCamError(f"`limit` must be a number above zero. Received: {shown(limit)}.")
+    limit = float(limit)  # a uint8 would overflow below
     table = diverging_lut()
     top = len(table) - 1
     missing = np.isnan(values)

@@ -1,7 +1,6 @@
 """Regions that are drawn: frozen shapes in rows and columns, turned into pixels by `rasterize`."""
 
 import base64
-import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -10,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from segcam_widgets.core.checks import coordinate, whole_number
+from segcam_widgets.core.checks import FARTHEST, coordinate, whole_number
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.raster import brush_mask, polygon_mask
 from segcam_widgets.core.region import BoolMask, Region, grid
@@ -180,7 +179,9 @@ class Mask(Region):
     def from_fields(cls, given: Mapping[str, Any]) -> Self:
         """Read `to_dict`'s fields; more bits than the shape has pixels are refused before they are unpacked."""
         height, width = (whole_number(n, "shape", least=0) for n in given["shape"])
-        size = math.ceil(height * width / 8)
+        if height * width > FARTHEST:
+            raise ValueError("no mask is this large")
+        size = (height * width + 7) // 8
         try:
             unpacker = zlib.decompressobj()
             bits = unpacker.decompress(base64.b64decode(given["bits"], validate=True), size + 1)
