@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from inspect import isroutine
 from typing import Any
@@ -68,6 +69,7 @@ class SegCamExplorer(W.VBox):
             raise SegCamError("`probe` must be a probe, or a sequence with at least one. Received: an empty sequence.")
         self._sources: list[Any] = sources
         self._probe: Probe | None = None
+        self._answered: Probe | None = None  # whom the explanation on view is about
         self._lock = threading.RLock()  # Jupyter calls handlers on two threads
         self._showing = False
         self._restoring = False
@@ -91,7 +93,7 @@ class SegCamExplorer(W.VBox):
         self.channels = ChannelView()
         self.images = ImageChooser(len(self._sources), self._choose_image)
         self.legend = W.HTML()
-        self.sentence = W.HTML('<div class="segcam-sentence" role="status"></div>')
+        self.sentence = W.HTML(words.NO_SENTENCE)
         self.error = W.HTML()
         self.busy = W.HTML("working …")
         self.busy.add_class("segcam-busy")
@@ -178,6 +180,7 @@ class SegCamExplorer(W.VBox):
             self.canvas.set_labels(probe.labels, palette, probe.class_names)
             self.canvas.set_truth(probe.truth)
             self.canvas.set_heat(None)
+            self.canvas.set_region_mask(None)
 
     @staticmethod
     def _carried(query: CamQuery, probe: Probe) -> CamQuery:
@@ -185,10 +188,13 @@ class SegCamExplorer(W.VBox):
         kept = CamQuery(
             query.layer, query.class_index, None, query.score, query.method, query.baseline, options=query.options
         )
+        fresh = resolve(first_query(probe), probe)
         try:
-            return resolve(kept, probe)
+            carried = resolve(kept, probe)
         except SegCamError:  # another model: nothing to carry over
-            return resolve(first_query(probe), probe)
+            return fresh
+        there = carried.region is not None and carried.region.rasterize(probe).any()
+        return carried if there else resolve(replace(kept, class_index=fresh.class_index), probe)
 
     def _choose_image(self, index: int) -> None:
         try:
@@ -244,6 +250,7 @@ class SegCamExplorer(W.VBox):
         with self._lock:
             if request[0] is not self._probe:  # another image was opened meanwhile
                 return
+            self._answered = request[0]
             self.set_trait("explanation", explanation)
             limit = self.display.limit_for(float(np.abs(explanation.cam).max()))
             with self.canvas.hold_sync():
@@ -260,17 +267,27 @@ class SegCamExplorer(W.VBox):
             self.copy.text = code.cell(explanation.query, explanation.class_names, place)
             self._say_error("")
             self.controls.mark_blank(explanation.query.layer, explanation.is_empty)
-            palette = class_colours(len(explanation.class_names))
-            self.legend.value = words.legend(request[0], palette, int(explanation.query.class_index))
+            self._draw_legend(request[0], explanation.query)
+
+    def _draw_legend(self, probe: Probe, query: CamQuery) -> None:
+        palette = class_colours(len(probe.class_names))
+        assert isinstance(query.class_index, int)  # resolved
+        self.legend.value = words.legend(probe, palette, query.class_index)
 
     def _fail(self, request: tuple[Probe, CamQuery], error: Exception) -> None:
         """The reason in words; the last good picture stays."""
         if request[0] is not self._probe:
             return
         message = in_words(error)
-        self._say_error(
-            f"{message} The picture still shows the last answer." if self.explanation is not None else message
-        )
+        with self._lock:
+            if self.explanation is not None and self._answered is not self._probe:  # it is about another image
+                self.set_trait("explanation", None)
+                self.sentence.value = words.NO_SENTENCE
+                self.histogram.clear()
+                self._draw_legend(request[0], request[1])
+            self._say_error(
+                f"{message} The picture still shows the last answer." if self.explanation is not None else message
+            )
 
     def _busy(self, on: bool) -> None:
         (self.busy.add_class if on else self.busy.remove_class)("segcam-on")

@@ -89,6 +89,13 @@ class ChannelHistogram(W.VBox):
                 self.channel.max = count - 1
         self._redraw()
 
+    def clear(self) -> None:
+        """Nothing to show."""
+        self._explanation = None
+        self._order = np.zeros(0, int)
+        self.words.value = ""
+        self._draw(np.zeros(1), np.zeros(1), [UP], -1.0, 1.0)
+
     def values(self, explanation: Explanation) -> NDArray[np.float64]:
         """(K,) what the bars show, in channel order."""
         if QUANTITIES[self.quantity.value] == "contribution" and explanation.weights.size:

@@ -40,6 +40,8 @@ STYLE = """<style>
 .segcam-explorer :focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
 </style>"""
 
+NO_SENTENCE = '<div class="segcam-sentence" role="status"></div>'
+
 
 def sentence(explanation: Explanation) -> str:
     """The line in words, with the class set off and a blank map marked."""
