@@ -1,8 +1,5 @@
 """One channel looked at closely: its activation and its gradient beside each other, and all channels as a table."""
 
-import base64
-import io
-from html import escape
 from typing import Any
 
 import ipywidgets as W
@@ -10,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.render import render
 from segcam_widgets.ui import words
+from segcam_widgets.ui.pictures import figure
 
 
 class ChannelView(W.Accordion):
@@ -82,16 +81,5 @@ class ChannelView(W.Accordion):
 
 
 def _figure(values: NDArray[np.float32], title: str, detail: str) -> str:
-    from PIL import Image
-
-    from segcam_widgets.core.render import render
-
     limit = float(np.abs(values).max())
-    picture = io.BytesIO()
-    Image.fromarray(render(values, limit or 1.0)).save(picture, "PNG")
-    source = base64.b64encode(picture.getvalue()).decode()
-    caption = f"{title}<br><small>{detail}, scale ±{limit:.3g}</small>"
-    return (
-        f'<figure><img src="data:image/png;base64,{source}" alt="{escape(title)}: {escape(detail)}">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+    return figure(render(values, limit or 1.0), title, f"{detail}, scale ±{limit:.3g}")

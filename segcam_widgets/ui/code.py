@@ -13,7 +13,7 @@ def region_code(region: Region) -> str:
     """An expression that makes an equal region; names are those of ``import segcam_widgets as sc``."""
     for kind, sign in _SIGNS.items():
         if isinstance(region, kind):
-            return f"({region_code(region.left)} {sign} {region_code(region.right)})"  # type: ignore[attr-defined]
+            return f"({region_code(region.left)} {sign} {region_code(region.right)})"
     if isinstance(region, Complement):
         return f"~{region_code(region.region)}"
     if isinstance(region, Mask):  # its bits as text: long, and exact
@@ -68,7 +68,7 @@ def name_of(*things: Any) -> str | None:
     """What the user's notebook calls the first of these objects that has a name there."""
     from IPython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is None:
         return None
     for thing in things:

@@ -1,5 +1,6 @@
 """The findings panel: what the diagnosis says, its numbers, and a remedy at the press of a button."""
 
+import math
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
@@ -23,8 +24,12 @@ class FindingsPanel(W.VBox):
         self._before: CamQuery | None = None
         self._remedy: CamQuery | None = None
         self.text = W.HTML()
-        self.apply = W.Button(tooltip="Ask again as the finding proposes", button_style="primary", layout=W.Layout(width="auto"))
-        self.back = W.Button(description="Go back", tooltip="Ask again as before the remedy", layout=W.Layout(width="auto"))
+        self.apply = W.Button(
+            tooltip="Ask again as the finding proposes", button_style="primary", layout=W.Layout(width="auto")
+        )
+        self.back = W.Button(
+            description="Go back", tooltip="Ask again as before the remedy", layout=W.Layout(width="auto")
+        )
         self.buttons = W.HBox([self.apply, self.back], layout=W.Layout(flex_flow="row wrap"))
         super().__init__([self.text, self.buttons])
         self.add_class("segcam-findings")
@@ -58,7 +63,7 @@ class FindingsPanel(W.VBox):
         if finding is not None:
             result = dict(finding.remedy_result or {})
             gain = result.get("gain")
-            tried = "" if gain is None or gain != gain else f" (tried: gain {gain:.2f})"
+            tried = "" if gain is None or math.isnan(gain) else f" (tried: gain {gain:.2f})"
             self.apply.description = f"Apply: {remedy_words(finding.remedy)}{tried}"
 
     def _applied(self, _: Any) -> None:

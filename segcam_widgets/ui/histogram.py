@@ -36,6 +36,7 @@ class ChannelHistogram(W.VBox):
         self._on_choose = on_choose
         self._order: NDArray[np.intp] = np.zeros(0, int)
         self._explanation: Explanation | None = None
+        self._several: tuple[int, ...] = ()
         self._quiet = Quiet()
         self.quantity = W.Dropdown(options=list(QUANTITIES), description="Bars show", tooltip="What the bars show")
         self.sort = W.Checkbox(
@@ -65,6 +66,10 @@ class ChannelHistogram(W.VBox):
         self.bars.selected_style = {"stroke": CHOSEN, "stroke-width": "3"}
         # bars of no height cannot be hit: an invisible one of full height lies over each
         self._hits = bq.Bars(x=empty, y=empty, scales=scales, opacities=[0.0], colors=["#888888"], padding=0.0)
+        # bqplot's own: Ctrl and click adds a bar to the choice, Shift and click a range
+        self._hits.interactions = {"click": "select"}
+        self._hits.selected_style, self._hits.unselected_style = {}, {}
+        self._hits.observe(self._selected, "selected")
         self._x_axis = bq.Axis(scale=self._x, label="channel", grid_lines="none")
         self._y_axis = bq.Axis(
             scale=self._y, side="left", tick_format=".1e", label="pooled gradient", label_offset="50px"
@@ -84,9 +89,21 @@ class ChannelHistogram(W.VBox):
         self._explanation = explanation
         count = explanation.activations.shape[-1]
         if self.channel.max != count - 1:
+            self._several = ()
             with self._quiet, self.channel.hold_sync():
                 self.channel.value = min(self.channel.value, count - 1)
                 self.channel.max = count - 1
+        self._redraw()
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """The chosen channels: several after Ctrl or Shift and click, else the one that is looked at."""
+        return self._several or (int(self.channel.value),)
+
+    def _selected(self, change: Any) -> None:
+        indices = [] if change["new"] is None else [int(i) for i in np.atleast_1d(change["new"])]
+        known = [i for i in indices if 0 <= i < len(self._order)]
+        self._several = tuple(sorted({int(self._order[i]) for i in known})) if len(known) > 1 else ()
         self._redraw()
 
     def clear(self) -> None:
@@ -94,7 +111,7 @@ class ChannelHistogram(W.VBox):
         self._explanation = None
         self._order = np.zeros(0, int)
         self.words.value = ""
-        self._draw(np.zeros(1), np.zeros(1), [UP], -1.0, 1.0)
+        self._draw(np.zeros(1), np.zeros(1), [UP], (-1.0, 1.0))
 
     def values(self, explanation: Explanation) -> NDArray[np.float64]:
         """(K,) what the bars show, in channel order."""
@@ -116,7 +133,7 @@ class ChannelHistogram(W.VBox):
         self._order = np.argsort(-values, kind="stable") if self.sort.value else np.arange(count)
         shown = np.asarray(values[self._order], np.float64)
         self.words.value = f'<span class="segcam-note">{channel_words(values)}.</span>'
-        chosen = [int(i) for i in np.flatnonzero(self._order == self.channel.value)] if count > 1 else []
+        chosen = [int(i) for i in np.flatnonzero(np.isin(self._order, self.chosen))] if count > 1 else []
         self._draw(
             np.arange(count, dtype=float), shown, [UP if v >= 0 else DOWN for v in shown], _limits(shown), chosen
         )

@@ -16,7 +16,7 @@ def _execution() -> tuple[str, int] | None:
         from IPython import get_ipython
     except ImportError:
         return None
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is None or not hasattr(shell, "get_parent"):
         return None
     try:
