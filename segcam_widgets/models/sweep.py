@@ -4,7 +4,6 @@ The gradients themselves stay in the graph: 147 of them handed to numpy cost 4 G
 """
 
 from collections.abc import Callable, Sequence
-
 from typing import Any
 
 import numpy as np
