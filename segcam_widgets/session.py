@@ -5,11 +5,13 @@ own, which starts with the first request and ends when there has been none for a
 nothing.
 """
 
-import contextlib
+import atexit
+import logging
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from segcam_widgets.core.explain import explain
 from segcam_widgets.core.explanation import Explanation
@@ -20,6 +22,9 @@ from segcam_widgets.errors import Cancelled
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 IDLE_SECONDS = 5.0
+END_SECONDS = 10.0
+_LOG = logging.getLogger(__name__)
+_WORKERS: "weakref.WeakSet[NewestWins[Any, Any]]" = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class NewestWins(Generic[Request, Answer]):
         self._running = False
         self._closed = False
         self._counts = dict.fromkeys(Counts.__slots__, 0)
+        _WORKERS.add(self)
 
     @property
     def counts(self) -> Counts:
@@ -131,21 +137,31 @@ class NewestWins(Generic[Request, Answer]):
     @staticmethod
     def _call(function: Callable[..., None], *arguments: object) -> None:
         """A view that is being torn down must not end the worker."""
-        with contextlib.suppress(Exception):  # there is nowhere left to say it
+        try:
             function(*arguments)
+        except Exception:  # there is nowhere left to show it
+            _LOG.debug("A view could not be told", exc_info=True)
 
     def flush(self, timeout: float = 30.0) -> bool:
         """Wait until nothing waits and nothing runs. False after `timeout` seconds."""
         with self._change:
             return self._change.wait_for(lambda: self._waiting is None and not self._running, timeout)
 
-    def close(self) -> None:
-        """Drop what waits and end the thread; what is running ends unseen."""
+    def close(self, timeout: float = 0.0) -> None:
+        """Drop what waits and end the thread; what is running ends unseen, and is waited for `timeout` seconds at most."""
         with self._change:
             self._closed = True
             self._counts["dropped"] += self._waiting is not None
             self._waiting = None
             self._change.notify_all()
+            self._change.wait_for(lambda: self._thread is None, timeout)
+
+
+@atexit.register
+def _close_all() -> None:
+    """Python ends daemon threads in the midst of TensorFlow's code, which then aborts the whole process."""
+    for worker in list(_WORKERS):
+        worker.close(END_SECONDS)
 
 
 def explainer(
