@@ -280,14 +280,13 @@ class SegCamExplorer(W.VBox):
             return
         message = in_words(error)
         with self._lock:
-            if self.explanation is not None and self._answered is not self._probe:  # it is about another image
+            kept = self.explanation is not None and self._answered is self._probe
+            self._say_error(f"{message} The picture still shows the last answer." if kept else message)
+            if not kept:  # what stands there is about another image, or nothing
                 self.set_trait("explanation", None)
                 self.sentence.value = words.NO_SENTENCE
                 self.histogram.clear()
-                self._draw_legend(request[0], request[1])
-            self._say_error(
-                f"{message} The picture still shows the last answer." if self.explanation is not None else message
-            )
+                self._draw_legend(*request)
 
     def _busy(self, on: bool) -> None:
         (self.busy.add_class if on else self.busy.remove_class)("segcam-on")
