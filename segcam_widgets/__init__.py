@@ -39,6 +39,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "core.methods": ("METHODS",),
     "core.explanation": ("Explanation", "load_explanation"),
     "core.explain": ("explain",),
+    "core.ledger": ("EvidenceLedger", "ledger"),
+    "core.ablation": ("Ablation", "ablate"),
     "models.opening": ("open_probe",),
     "demo": ("Demo", "load_demo"),
     "ui.explorer": ("SegCamExplorer",),

@@ -1,7 +1,15 @@
+from .core.ablation import (
+    Ablation as Ablation,
+    ablate as ablate,
+)
 from .core.explain import explain as explain
 from .core.explanation import (
     Explanation as Explanation,
     load_explanation as load_explanation,
+)
+from .core.ledger import (
+    EvidenceLedger as EvidenceLedger,
+    ledger as ledger,
 )
 from .core.methods import METHODS as METHODS
 from .core.query import CamQuery as CamQuery
