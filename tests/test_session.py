@@ -1,6 +1,8 @@
 """The worker behind a view: the newest request wins, nothing older is shown after it, and no thread is left behind."""
 
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 
@@ -351,3 +353,29 @@ def test_the_explainer_answers_with_explanations_and_refusals():
     (answer,) = shown
     assert answer.score == pytest.approx(float(probe.logits[:2, :2, 1].mean()))
     assert [type(e) for e in failed] == [sc.UnknownLayerError, sc.EmptyRegionError]
+
+
+def test_close_waits_for_what_runs(make):
+    """Used at the end of the process, whose threads must not be cut off in the midst of TensorFlow."""
+    recorder = make(gated=True)
+    recorder.worker.submit(0)
+    recorder.wait_until_begun()
+    thread = recorder.worker._thread
+    recorder.worker.close(0.01)
+    assert thread.is_alive()  # no longer than it was told to
+    recorder.gate.release()
+    recorder.worker.close(LONG)
+    assert recorder.worker._thread is None
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+def test_the_process_ends_after_its_workers(seconds):
+    code = (
+        "import time\nfrom segcam_widgets.session import NewestWins\n"
+        f"def work(request, wanted):\n    time.sleep({seconds})\n    print('done', flush=True)\n"
+        "worker = NewestWins(work, lambda r, a: print('shown'), print)\nworker.submit(1)\ntime.sleep(0.2)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == (["done"] if seconds else ["done", "shown"])

@@ -178,3 +178,34 @@ def test_a_model_is_no_probe():
         sc.SegCamExplorer(type("CallableModel", (), {"__call__": lambda self: None})())
     with pytest.raises(sc.SegCamError, match="Received: ndarray"):
         sc.SegCamExplorer(np.zeros((4, 4, 3)))
+
+
+def test_an_image_without_the_class_asks_about_one_that_it_has(show):
+    probes = several(2)
+    probes[1].labels = np.where(probes[1].labels == 1, 0, probes[1].labels)
+    explorer = show(probes)
+    explorer.query = sc.CamQuery("deep", 1, score="margin", method="hirescam")
+    assert explorer.flush()
+    step(explorer, "next")
+    query = explorer.query
+    assert query.class_index == np.bincount(probes[1].labels.ravel()).argmax()
+    assert (query.layer, query.score, query.method) == ("deep", "margin", "hirescam")
+    assert explorer.error.value == ""
+
+
+def test_where_the_next_image_fails_nothing_of_the_last_one_is_left(show):
+    probes = several(2)
+    probes[1].trouble = RuntimeError("the device is gone")
+    explorer = show(probes)
+    step(explorer, "next")
+    assert "the device is gone" in explorer.error.value
+    assert "last answer" not in explorer.error.value
+    assert explorer.explanation is None
+    assert "px" not in explorer.sentence.value
+    assert explorer.canvas.heat is None
+    assert explorer.canvas.region_mask is None
+    assert list(explorer.histogram.bars.y) == [0]
+    step(explorer, "previous")
+    assert explorer.error.value == ""
+    assert explorer.explanation.isclose(sc.explain(probes[0], explorer.query))
+    assert len(explorer.histogram.bars.y) == explorer.explanation.layer.shape[2]
