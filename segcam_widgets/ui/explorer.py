@@ -25,6 +25,7 @@ from segcam_widgets.ui.channels import ChannelView
 from segcam_widgets.ui.controls import QueryControls
 from segcam_widgets.ui.copying import CopyButton
 from segcam_widgets.ui.display import DisplayControls
+from segcam_widgets.ui.evidence import EvidencePanel
 from segcam_widgets.ui.histogram import ChannelHistogram
 from segcam_widgets.ui.images import ImageChooser
 from segcam_widgets.ui.region_choice import RegionChoice
@@ -91,6 +92,7 @@ class SegCamExplorer(W.VBox):
         self.display = DisplayControls(self.canvas)
         self.histogram = ChannelHistogram(self._choose_channel)
         self.channels = ChannelView()
+        self.evidence = EvidencePanel(lambda: self.histogram.chosen)
         self.images = ImageChooser(len(self._sources), self._choose_image)
         self.legend = W.HTML()
         self.sentence = W.HTML(words.NO_SENTENCE)
@@ -105,7 +107,7 @@ class SegCamExplorer(W.VBox):
     def _layout_children(self) -> list[Any]:
         style = W.HTML(words.STYLE, layout=W.Layout(display="none"))
         look = W.Accordion([self.display], titles=("Display",), selected_index=None)
-        panels = [look, self.channels]
+        panels = [look, self.channels, self.evidence]
         if self._opener is not None:
             upload = UploadPanel(self._opener, _value_range(self._opened(0).x), self._add_image, self._say_error)
             panels.append(W.Accordion([upload], titles=("Your own picture",), selected_index=None))
@@ -260,6 +262,7 @@ class SegCamExplorer(W.VBox):
                 self.canvas.label = f"Picture with map, drawing area. {explanation.summary()}"
             self.histogram.show(explanation)
             self.channels.show(explanation, self.histogram.channel.value)
+            self.evidence.show(request[0], explanation)
             self.sentence.value = words.sentence(explanation)
             named = code.name_of(request[0])
             explorer = None if named else code.name_of(self)
