@@ -22,7 +22,7 @@ def polygon_mask(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[
     ndarray of bool, (H, W)
     """
     height, width = size
-    flips = np.zeros((height, width + 1), np.int64)
+    flips = np.zeros((height, width + 1), np.uint8)  # it wraps at 256, which is even
     for start, end in zip(points, np.roll(points, -1, axis=0), strict=True):
         # always downwards: an edge that two shapes share is computed alike for both
         (row0, col0), (row1, col1) = (start, end) if start[0] <= end[0] else (end, start)
@@ -32,7 +32,7 @@ def polygon_mask(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[
         rows = np.arange(first, last)
         crossing = col0 + (rows + 0.5 - row0) * (col1 - col0) / (row1 - row0)
         np.add.at(flips, (rows, np.clip(np.ceil(crossing - 0.5), 0, width).astype(int)), 1)
-    return (np.cumsum(flips[:, :width], axis=1) % 2).astype(bool)
+    return (np.cumsum(flips[:, :width], axis=1, dtype=np.uint8) & 1).astype(bool)
 
 
 def brush_mask(points: NDArray[np.float64], radius: float, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ the mean differs by the factor 1/|M| only, and keeps values comparable between r
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -24,7 +25,7 @@ def log_softmax(logits: Array64) -> Array64:
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class ScoreInput:
     """What a score looks at.
 
@@ -46,12 +47,20 @@ class ScoreInput:
     rival: int | None = None
     multilabel: bool = False
 
-    @property
+    @cached_property
+    def pixels(self) -> NDArray[np.intp]:
+        """(|M|,) where the region's pixels are in the flattened image. As an index seven times quicker than the mask."""
+        return np.flatnonzero(self.mask)
+
+    @cached_property
     def inside(self) -> Array64:
         """Logits of the region's pixels, (|M|, C) float64."""
-        # a mask as index takes seven times as long as the rows' numbers
-        rows = self.logits.reshape(-1, self.logits.shape[-1]).take(np.flatnonzero(self.mask), 0)
-        return rows.astype(np.float64)
+        return self.logits.reshape(-1, self.logits.shape[-1]).take(self.pixels, 0).astype(np.float64)
+
+    @cached_property
+    def log_probabilities(self) -> Array64:
+        """Log softmax of the region's pixels, (|M|, C) float64."""
+        return log_softmax(self.inside)
 
     def one_hot(self) -> NDArray[np.float32]:
         unit = np.zeros(self.logits.shape[-1], np.float32)
@@ -60,9 +69,9 @@ class ScoreInput:
 
     def scatter(self, values: NDArray[np.floating]) -> Cotangent:
         """A dense field from (|M|, C) values inside the region."""
-        dense = np.zeros(self.logits.shape, np.float32)
-        dense[self.mask] = values
-        return Cotangent(self.mask.astype(np.float32), dense=dense)
+        dense = np.zeros((self.mask.size, self.logits.shape[-1]), np.float32)
+        dense[self.pixels] = values
+        return Cotangent(self.mask.astype(np.float32), dense=dense.reshape(self.logits.shape))
 
     def outer(self, contrast: NDArray[np.float32]) -> Cotangent:
         return Cotangent(self.mask.astype(np.float32), contrast=contrast)
@@ -182,7 +191,7 @@ class LogProbability(Score):
         inside = given.inside
         if given.multilabel:
             return -np.logaddexp(0, -inside[:, given.class_index])
-        return log_softmax(inside)[:, given.class_index]
+        return given.log_probabilities[:, given.class_index]
 
     def cotangent(self, given: ScoreInput) -> Cotangent:
         return given.scatter(probability_gap(given))
@@ -210,9 +219,9 @@ def probability_gap(given: ScoreInput) -> Array64:
         gap = np.zeros_like(inside)
         gap[:, c] = np.exp(-np.logaddexp(0, inside[:, c]))
         return gap
-    p = np.exp(log_softmax(inside))
-    gap = -p
-    gap[:, c] = np.delete(p, c, axis=1).sum(1)
+    gap = -np.exp(given.log_probabilities)
+    gap[:, c] = 0
+    gap[:, c] = -gap.sum(1)
     return gap
 
 

@@ -65,3 +65,11 @@ def test_the_shares_of_what_goes_round_are_gradient_times_tensor():
 
 def test_captums_network_scores_54():
     np.testing.assert_array_equal(captum_network().logits, np.full((1, 1, 4), 54))
+
+
+def test_the_tail_says_what_bends_it():
+    assert random_network().tail("relu").curved == {}
+    curved = random_network(tail=softplus)
+    assert set(curved.tail("features").curved) == {"relu", "deep_relu"}
+    assert set(curved.tail("relu").curved) == {"deep_relu"}
+    assert not curved.tail("deep").rectified
