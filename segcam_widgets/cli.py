@@ -141,7 +141,7 @@ def _explain(given: argparse.Namespace) -> None:
     probe = _opened(_arguments(given))
     query = sc.CamQuery(
         layer=given.layer,
-        class_index=int(given.class_index) if given.class_index.isdigit() else given.class_index,
+        class_index=int(given.class_index) if given.class_index.isdecimal() else given.class_index,
         region=None if given.region is None else sc.Rectangle(*_numbers(given.region)),
         score=given.score,
         method=given.method,

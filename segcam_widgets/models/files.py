@@ -45,15 +45,16 @@ def open_files(
     for name in modules:
         try:
             importlib.import_module(name)
-        except ImportError as error:
+        except Exception as error:  # it is code of the user's own: anything can happen in it
             raise SegCamError(
-                f"`--import` must name a module that can be imported. Received: {name!r} ({error})."
+                f"`--import` must name a module that can be imported. Received: {name!r} "
+                f"({type(error).__name__}: {' '.join(str(error).split())})."
             ) from error
     keras_model = load_model(model)
     if Path(image).suffix == ".npy":
         try:
             array = np.load(image, allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise SegCamError(
                 f"`image` must be an array file that can be read. Received: {image!r} ({error})."
             ) from error

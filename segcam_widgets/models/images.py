@@ -68,7 +68,10 @@ def as_input(x: Any, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
         NaN or infinity.
     """
     try:
-        array = np.asarray(x, dtype=np.float32)
+        if np.iscomplexobj(x):
+            raise TypeError
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+            array = np.asarray(x, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise SegCamError(f"`x` must be an array of numbers. Received: {type(x).__name__}.") from error
     wanted = ", ".join("any" if n is None else str(n) for n in shape[1:])
