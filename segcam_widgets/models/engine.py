@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import keras
+import tensorflow as tf
 
 from segcam_widgets.errors import UnsupportedModelError
 from segcam_widgets.models.cut import Cut, cut, reaching
@@ -91,7 +92,7 @@ class Engine:
         self._cuts: dict[int, Cut] = {}
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
-        self._weights = WeightWatch(v.value for v in model.weights if v.dtype != "string")
+        self._weights = WeightWatch(_variables(model, recorded))
 
     @property
     def current(self) -> bool:
@@ -187,6 +188,14 @@ class Engine:
     def weights_version(self) -> int:
         """A number that differs from the last one exactly if some weight was written since."""
         return self._weights.version()
+
+
+def _variables(model: Any, plan: Plan) -> list[tf.Variable]:
+    """The model's weights, and variables of TensorFlow's own kind in a user's layers, which Keras does not count."""
+    held = [variable.value for variable in model.weights if variable.dtype != "string"]
+    for step in plan.steps:
+        held += [value for value in getattr(step.layer, "__dict__", {}).values() if isinstance(value, tf.Variable)]
+    return held
 
 
 def activation_name(step: Step) -> str | None:

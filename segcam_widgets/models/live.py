@@ -57,7 +57,7 @@ def live(cut: Cut, head: Head, arguments: Sequence[Any]) -> Live:
 
     def note(env: Env) -> None:
         """Between the two halves of the trace: which tensors there are, and which of them are outputs of layers."""
-        slots = {tensor.name: slot for slot, tensor in env.items()}
+        slots = {tensor.name: slot for slot, tensor in reversed(env.items())}  # dropout passes on what it was given
         operations = tf.compat.v1.get_default_graph().get_operations()
         forward.update((tensor.name, slots.get(tensor.name)) for op in operations for tensor in op.outputs)
 
@@ -73,7 +73,7 @@ def _split(whole: Any, forward: dict[str, int | None], arguments: Sequence[Any])
     free = len(whole.inputs) - len(whole.captured_inputs)
     entries = [tensor.name for tensor in whole.inputs[:free]]
     varies = _dependents(whole.graph, entries[: 1 + len(bypass)], forward)
-    saved, nodes = _frontier(whole.outputs, lambda t: t.name in varies and t.op.type != "Placeholder")
+    saved, shapes, nodes = _frontier(whole.outputs, lambda t: t.name in varies and t.op.type != "Placeholder")
     if any(tensor.dtype in (tf.variant, tf.resource, tf.string) for tensor in saved):
         return Live(whole)
     saved.sort(key=lambda t: forward[t.name] is None)  # outputs of layers first
@@ -82,10 +82,11 @@ def _split(whole: Any, forward: dict[str, int | None], arguments: Sequence[Any])
 
     def backward(kept: Sequence[tf.Tensor], *given: Any) -> Any:
         replaced = dict(zip((t.name for t in saved), kept, strict=True))
+        replaced |= {tensor.name: tf.constant(_shape(tensor), tensor.dtype) for tensor in shapes}
         return tuple(transplant(whole.outputs, nodes, given, replaced))
 
     def rest(*given: Any) -> Any:
-        return transplant(inner, _frontier(inner, lambda _: False)[1], given, {})
+        return transplant(inner, _frontier(inner, lambda _: False)[2], given, {})
 
     return Live(
         whole,
@@ -105,9 +106,13 @@ def _dependents(graph: Any, names: Iterable[str], forward: Iterable[str]) -> set
     return found
 
 
-def _frontier(ends: Iterable[Any], stop: Callable[[Any], bool]) -> tuple[list[Any], set[str]]:
-    """Walk back from tensors: those where `stop` says so, and the names of all operations passed on the way."""
+def _frontier(ends: Iterable[Any], stop: Callable[[Any], bool]) -> tuple[list[Any], list[Any], set[str]]:
+    """Walk back from tensors: those where `stop` says so, the shapes that are met, the names of the operations between.
+
+    A gradient asks many tensors for their shape and nothing else; the shapes are known, so these need not be kept.
+    """
     stopped: dict[str, Any] = {}
+    shapes: dict[str, Any] = {}
     passed: set[str] = set()
     stack = [tensor.op for tensor in ends]
     while stack:
@@ -117,11 +122,19 @@ def _frontier(ends: Iterable[Any], stop: Callable[[Any], bool]) -> tuple[list[An
         passed.add(op.name)
         stack.extend(op.control_inputs)
         for tensor in op.inputs:
-            if stop(tensor):
+            if tensor.op.type in ("Shape", "ShapeN") and _shape(tensor) is not None:
+                shapes[tensor.name] = tensor
+            elif stop(tensor):
                 stopped[tensor.name] = tensor
             else:
                 stack.append(tensor.op)
-    return list(stopped.values()), passed
+    return list(stopped.values()), list(shapes.values()), passed
+
+
+def _shape(tensor: Any) -> list[int] | None:
+    """What an output of Shape or ShapeN is, known while tracing; None where it is not."""
+    measured = tensor.op.inputs[tensor.value_index].shape
+    return measured.as_list() if measured.is_fully_defined() else None
 
 
 class _Transplant:
