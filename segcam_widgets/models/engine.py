@@ -58,12 +58,7 @@ class Engine:
     """
 
     def __init__(self, model: Any, output: str | int | None = None, *, of_probabilities: bool = False) -> None:
-        if not inlinable(model):
-            raise UnsupportedModelError(
-                f"`model` must be a Functional or Sequential Keras model with a graph. Received: {type(model).__name__}, whose "
-                "call() is its own code. Build it with keras.Model(inputs, outputs), for example "
-                "keras.Model(x := keras.Input(shape), your_model.call(x))."
-            )
+        _must_have_graph(model)
         if len(model.inputs) != 1:
             names = ", ".join(str(t.name) for t in model.inputs)
             raise UnsupportedModelError(
@@ -188,6 +183,20 @@ class Engine:
     def weights_version(self) -> int:
         """A number that differs from the last one exactly if some weight was written since."""
         return self._weights.version()
+
+
+def _must_have_graph(model: Any) -> None:
+    kind = type(model).__name__
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise UnsupportedModelError(
+            f"`model` must be built. Received: a {kind} that does not know its input yet. Begin it with keras.Input(shape)."
+        )
+    if not inlinable(model):
+        raise UnsupportedModelError(
+            f"`model` must be a Functional or Sequential Keras model with a graph. Received: {kind}, whose call() is its own "
+            "code. Build it with keras.Model(inputs, outputs), for example "
+            "keras.Model(x := keras.Input(shape), your_model.call(x))."
+        )
 
 
 def _variables(model: Any, plan: Plan) -> list[tf.Variable]:

@@ -73,7 +73,8 @@ def as_input(x: Any, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
             array = np.asarray(x, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise SegCamError(f"`x` must be an array of numbers. Received: {type(x).__name__}.") from error
+        what = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise SegCamError(f"`x` must be an array of real numbers. Received: {what}.") from error
     wanted = ", ".join("any" if n is None else str(n) for n in shape[1:])
     if array.ndim == 4 and array.shape[0] != 1:
         raise SegCamError(

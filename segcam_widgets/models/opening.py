@@ -70,6 +70,10 @@ def open_probe(
             raise SegCamError("`x` must be given, or `image` together with `preprocess`. Received: neither.")
         if preprocess is None:
             raise SegCamError("`preprocess` must be given where `image` is given without `x`. Received: None.")
+        if not callable(preprocess):
+            raise SegCamError(
+                f"`preprocess` must be a function from the image to `x`. Received: {type(preprocess).__name__}."
+            )
         x = preprocess(image)
     engine = engine_for(keras_model, output)
     if len(engine.input_shape) != 4:
