@@ -4,13 +4,18 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from segcam_widgets.errors import SegCamError
+
 HOST = "127.0.0.1"
+LONGEST_FOLDER = 40
+"""A socket's path, "FOLDER/voila_12345678/kernel-(36 characters)-ipc-5", must stay below 108 characters."""
 
 
 def free_port() -> int:
@@ -18,6 +23,22 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def checked_port(port: int) -> int:
+    """The port, if a server can listen on it. Raises SegCamError where not."""
+    if not 0 < port < 65536:
+        raise SegCamError(f"`--port` must be a number from 1 to 65535. Received: {port}.")
+    with socket.socket() as probe:
+        if os.name == "posix":  # as the server itself: a port that was just given up is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise SegCamError(
+                f"`--port` must be free ({error.strerror}). Received: {port}. Leave it out for a free one."
+            ) from error
+    return port
 
 
 def notebook(code: str, title: str) -> Any:
@@ -43,12 +64,17 @@ def serve(code: str, *, title: str, port: int | None = None, browser: bool = Tru
     browser : bool
         Open the page in the browser. The address, with its token, is printed either way.
     theme : {"light", "dark"}
+
+    Raises
+    ------
+    SegCamError
+        The port is none, or taken.
     """
     import nbformat
     from voila.app import Voila
 
     token = secrets.token_urlsafe(24)
-    number = free_port() if port is None else port
+    number = free_port() if port is None else checked_port(port)
     with tempfile.TemporaryDirectory(prefix="segcam-") as folder:
         page = Path(folder) / "segcam.ipynb"
         nbformat.write(notebook(code, title), page)
@@ -60,7 +86,11 @@ def serve(code: str, *, title: str, port: int | None = None, browser: bool = Tru
         app.port = number
         app.port_retries = 0
         app.open_browser = False
-        arguments = [str(page), f"--theme={theme}", "--no-browser", "--show_tracebacks=True"]
+        arguments = [str(page), f"--theme={theme}", "--no-browser", "--show_tracebacks=True", "--Voila.log_level=ERROR"]
+        arguments.append(f"--Voila.connection_dir_root={folder}")  # goes with the folder
+        if sys.platform == "linux" and len(folder) <= LONGEST_FOLDER:
+            # kernels on sockets in a folder of the user's own: no port that others could knock at
+            arguments.append("--ConnectionFileMixin.transport=ipc")
         app.initialize(arguments)
         address = f"http://{HOST}:{number}/?token={token}"
         print(f"{title}: {address}\nPress Ctrl+C to stop.", flush=True)  # noqa: T201 - what the command is for

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,7 +77,8 @@ def test_classes_by_name(explain):
 
 
 @pytest.mark.parametrize(
-    "names", ["'quote',\"double\",`tick`", "<script>alert(1)</script>,b,c", "{braces},%s,\\n", "a\nb,c\td,e\x00f", "🙂,é,ß"]
+    "names",
+    ["'quote',\"double\",`tick`", "<script>alert(1)</script>,b,c", "{braces},%s,\\n", "a\nb,c\td,e\x00f", "🙂,é,ß"],
 )
 def test_whatever_a_class_is_called_stays_text(explain, names):
     expected = tuple(name.strip() for name in names.split(","))
@@ -216,7 +218,7 @@ def test_files_with_random_faults(explain, files, tmp_path, name):
             data[int(rng.integers(len(data)))] = int(rng.integers(256))
         if trial % 3 == 1:
             data = data[: int(rng.integers(1, len(data)))]
-        broken = tmp_path / f"broken-{trial}{os.path.splitext(name)[1]}"
+        broken = tmp_path / f"broken-{trial}{Path(name).suffix}"
         broken.write_bytes(bytes(data))
         place = "model" if "model" in name else "image"
         code, _, err, _ = explain(**{place: str(broken)})
@@ -233,7 +235,13 @@ def test_in_a_process_of_its_own(files, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     for image, code in (("picture.png", 0), ("missing.png", 2)):
         done = subprocess.run(
-            [*command, image, *rest], cwd=files, env=environment, capture_output=True, text=True, timeout=240, check=False
+            [*command, image, *rest],
+            cwd=files,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
         )
         assert done.returncode == code, done.stderr
         assert done.stderr == "" if code == 0 else done.stderr.startswith("segcam: "), done.stderr
