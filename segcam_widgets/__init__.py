@@ -41,6 +41,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "core.explain": ("explain",),
     "core.ledger": ("EvidenceLedger", "ledger"),
     "core.ablation": ("Ablation", "ablate"),
+    "diagnosis": ("RULES", "Diagnosis", "Finding", "diagnose"),
     "models.opening": ("open_probe",),
     "demo": ("Demo", "load_demo"),
     "ui.explorer": ("SegCamExplorer",),

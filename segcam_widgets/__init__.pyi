@@ -31,6 +31,12 @@ from .demo import (
     Demo as Demo,
     load_demo as load_demo,
 )
+from .diagnosis import (
+    RULES as RULES,
+    Diagnosis as Diagnosis,
+    Finding as Finding,
+    diagnose as diagnose,
+)
 from .errors import (
     Cancelled as Cancelled,
     DisconnectedLayerError as DisconnectedLayerError,

@@ -17,6 +17,7 @@ from segcam_widgets.models.differentiate import Head
 from segcam_widgets.models.engine import DEEP, Engine, Target
 from segcam_widgets.models.grids import head_size
 from segcam_widgets.models.linearity import curved_steps, is_rectified
+from segcam_widgets.models.precise import in_float32, widened
 from segcam_widgets.models.prediction import Prediction, frozen
 from segcam_widgets.models.pull import Puller
 from segcam_widgets.models.pushforward import push
@@ -185,6 +186,26 @@ class KerasProbe:
         if batched:
             return Pullback(frozen(gradients), dict(zip(names, shares, strict=True)))
         return Pullback(frozen(gradients[0]), {n: float(s[0]) for n, s in zip(names, shares, strict=True)})
+
+    def pullback_float32(self, layer: str, cotangent: Cotangent | Float) -> Pullback:
+        """The pullback of one field with everything after the layer in 32 bits; run once, not compiled.
+
+        Raises
+        ------
+        UnknownLayerError, DisconnectedLayerError
+        UnsupportedModelError
+            A layer cannot be rebuilt in float32.
+        SegCamError
+            A wrong shape.
+        """
+        target = self._targets.find(layer)
+        cut = self._engine.cut(target.slot, target.name)
+        factors, _ = self._factors(cotangent)
+        own, *bypass = [widened(tensor) for tensor in self._tensors.get([target.slot, *cut.bypass])]
+        pulled = differentiate.pullback(in_float32(cut), self._head, len(factors[0]))
+        gradients, shares = pulled(own, bypass, *(tf.constant(factor) for factor in factors))
+        named = zip(cut.bypass_names, np.asarray(shares), strict=True)
+        return Pullback(frozen(np.asarray(gradients)[0]), {name: float(share[0]) for name, share in named})
 
     def replay(self, layer: str, activations: Float) -> Float:
         """What if it were this: the logits (H, W, C) for other activations of a layer; at the input, the whole model.

@@ -220,6 +220,10 @@ class NumpyProbe:
         whole = {n: float(v) if np.ndim(v) == 0 else v for n, v in bypass.items()}
         return Pullback(np.broadcast_to(pulls[layer], pulls[layer].shape).astype(np.float32), whole)
 
+    def pullback_float32(self, layer, cotangent):
+        self.calls["pullback_float32"] += 1
+        return self.pullback(layer, cotangent)
+
     def pushforward(self, layer, tangent, bypass=None):
         self.calls["pushforward"] += 1
         self.layer(layer)

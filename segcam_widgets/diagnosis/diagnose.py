@@ -1,0 +1,63 @@
+"""From a probe and a query to a diagnosis."""
+
+from segcam_widgets.core.explain import must_be_probe, report
+from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.query import CamQuery
+from segcam_widgets.diagnosis import rules as _rules  # noqa: F401 - registers them
+from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.findings import Diagnosis, Finding, NotApplicable, Passed, Severity
+from segcam_widgets.diagnosis.rule import RULES, Hit, Rule
+
+
+def diagnose(probe: Probe, query: CamQuery, progress: Progress | None = None, *, thorough: bool = False) -> Diagnosis:
+    """Say why a map looks as it does: every rule looks once, the first of the list that holds is a blank map's headline.
+
+    Parameters
+    ----------
+    probe : Probe
+        From :func:`segcam_widgets.open_probe`.
+    query : CamQuery
+        As for :func:`segcam_widgets.explain`.
+    progress : callable, optional
+        ``progress(fraction, text) -> bool``; False cancels.
+    thorough : bool
+        Also try remedies at other layers (one sweep) and compare the gradient with ablation (three replays). Without it a
+        diagnosis costs at most four live queries at the asked layer, usually one.
+
+    Returns
+    -------
+    Diagnosis
+
+    Raises
+    ------
+    UnknownLayerError, Cancelled, SegCamError
+        As :func:`segcam_widgets.explain`. Where that raises EmptyRegionError, DisconnectedLayerError or NonFiniteError, the
+        diagnosis says so in a finding instead.
+    """
+    must_be_probe(probe)
+    probe.refresh()
+    case = Case(probe, query, thorough=thorough)
+    hits: list[tuple[Rule, Hit]] = []
+    passed: list[Passed] = []
+    silent: list[NotApplicable] = []
+    for number, rule in enumerate(RULES.values()):
+        report(progress, number / len(RULES), f"{rule.code} {rule.name}")
+        outcome = rule.check(case)
+        if isinstance(outcome, Hit):
+            hits.append((rule, outcome))
+        elif isinstance(outcome, Passed):
+            passed.append(outcome)
+        else:
+            silent.append(outcome)
+    report(progress, 1.0, "done")
+    return Diagnosis(case.query, case.subject, case.blank, _ranked(hits, case.blank), tuple(passed), tuple(silent))
+
+
+def _ranked(hits: list[tuple[Rule, Hit]], blank: bool) -> tuple[Finding, ...]:
+    """In the registry's order; of a blank map the first of the list is an issue, unless what comes before it is one."""
+    findings: list[Finding] = []
+    for rule, hit in hits:
+        headline = blank and rule.in_list and not findings
+        severity: Severity = "issue" if rule.always_issue or headline else "tip"
+        findings.append(rule.finding(hit, severity))
+    return tuple(findings)

@@ -1,0 +1,158 @@
+"""What a diagnosis consists of: findings with their numbers, rules that passed, rules that do not apply."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Literal, Self
+
+from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.query import CamQuery
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Severity = Literal["issue", "tip"]
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyResult(Mapping[str, float | bool]):
+    """What the map looks like after the remedy, measured. Also a mapping of these names.
+
+    Attributes
+    ----------
+    is_empty : bool
+    positive_share, focus, gain : float
+        As on :class:`~segcam_widgets.Explanation`.
+    """
+
+    is_empty: bool
+    positive_share: float
+    focus: float
+    gain: float
+
+    @classmethod
+    def of(cls, explanation: Explanation) -> Self:
+        """Read off an explanation."""
+        return cls(explanation.is_empty, explanation.positive_share, explanation.focus, explanation.gain)
+
+    def __getitem__(self, name: str) -> float | bool:
+        if name not in list(self):
+            raise KeyError(name)
+        value: float | bool = getattr(self, name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return (f.name for f in fields(self))
+
+    def __len__(self) -> int:
+        return len(fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule that fired.
+
+    Attributes
+    ----------
+    code, name : str
+        "SC205", "coded-by-absence".
+    severity : {"issue", "tip"}
+    title : str
+        One line.
+    message : str
+        What was measured, in plain words.
+    evidence : mapping of str to number
+        The measured numbers.
+    docs_url : str
+        The rule's section in the documentation.
+    advice : str
+        What to do; "" where there is nothing to add to the remedy.
+    remedy : CamQuery or None
+        A question whose map helps: it was asked, and its map is not blank.
+    remedy_result : RemedyResult or None
+        What came of asking it.
+    channels : tuple of int
+        The channels that the finding speaks of.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    title: str
+    message: str
+    evidence: Mapping[str, float | int | bool]
+    docs_url: str
+    advice: str = ""
+    remedy: CamQuery | None = None
+    remedy_result: RemedyResult | None = None
+    channels: tuple[int, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """One rule that looked and found nothing: its code and name, and what it saw."""
+
+    code: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """One rule that could not look here: its code and name, and why."""
+
+    code: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What :func:`segcam_widgets.diagnose` answers: every rule exactly once.
+
+    Attributes
+    ----------
+    query : CamQuery
+        What was asked, resolved as far as it goes.
+    subject : str
+        The same in words: "Seg-Grad-CAM of brick at tail_conv2".
+    blank : bool
+        Whether a person would see nothing: the map is nowhere positive, less than a hundredth of it is, or there is none.
+    findings : tuple of Finding
+        The headline first.
+    passed : tuple of Passed
+    not_applicable : tuple of NotApplicable
+    """
+
+    query: CamQuery
+    subject: str
+    blank: bool
+    findings: tuple[Finding, ...]
+    passed: tuple[Passed, ...]
+    not_applicable: tuple[NotApplicable, ...]
+
+    @property
+    def headline(self) -> Finding | None:
+        """The finding that matters most; None where no rule fired."""
+        return self.findings[0] if self.findings else None
+
+    @property
+    def issues(self) -> tuple[Finding, ...]:
+        """The findings of severity "issue"."""
+        return tuple(finding for finding in self.findings if finding.severity == "issue")
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row a rule (pandas), in the order of the decision list: outcome, title or reason, message, remedy."""
+        from segcam_widgets.diagnosis.report import to_frame
+
+        return to_frame(self)
+
+    def to_markdown(self) -> str:
+        """The findings as markdown, with their numbers as tables, and a line for the rest."""
+        from segcam_widgets.diagnosis.report import to_markdown
+
+        return to_markdown(self)
+
+    def _repr_html_(self) -> str:
+        from segcam_widgets.diagnosis.report import to_html
+
+        return to_html(self)

@@ -1,0 +1,65 @@
+"""A probe that remembers its pullbacks while a diagnosis looks at one question from several sides."""
+
+import hashlib
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from segcam_widgets.core.probe import Cotangent, Float, Probe, Pullback
+
+
+class Remembering:
+    """Answers as the probe does, and what was asked before from memory.
+
+    A map, its ledger, and every remedy that changes the method or the baseline alone need one and the same pullback.
+
+    Attributes
+    ----------
+    asked : dict of str to int
+        How many pullbacks went to the probe, by layer.
+    """
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._answers: dict[Hashable, Pullback] = {}
+        self.asked: dict[str, int] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._probe, name)
+
+    def refresh(self) -> bool:
+        """Weights do not change within one diagnosis."""
+        return False
+
+    def activations(self, layer: str) -> Float:
+        """The probe's."""
+        return self._probe.activations(layer)
+
+    def replay(self, layer: str, activations: Float) -> Float:
+        """The probe's."""
+        return self._probe.replay(layer, activations)
+
+    def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback:
+        """The probe's, each asked once."""
+        if at is not None:
+            return self._probe.pullback(layer, cotangent, at)
+        key = (layer, *fingerprint(cotangent))
+        if key not in self._answers:
+            self.asked[layer] = self.asked.get(layer, 0) + 1
+            self._answers[key] = self._probe.pullback(layer, cotangent)
+        return self._answers[key]
+
+
+def fingerprint(cotangent: Cotangent | Float) -> tuple[Hashable, ...]:
+    """Equal for equal fields in the same form."""
+    if not isinstance(cotangent, Cotangent):
+        return (_digest(cotangent),)
+    return _digest(cotangent.mask), _digest(cotangent.contrast), _digest(cotangent.dense)
+
+
+def _digest(values: Float | None) -> Hashable:
+    if values is None:
+        return None
+    array = np.ascontiguousarray(values)
+    return array.shape, str(array.dtype), hashlib.blake2b(array.data, digest_size=16).digest()

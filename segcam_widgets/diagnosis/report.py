@@ -1,0 +1,148 @@
+"""A diagnosis for reading without widgets: a table, markdown, a piece of HTML."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.scores import SCORES
+from segcam_widgets.diagnosis.findings import Diagnosis, Finding
+from segcam_widgets.diagnosis.rule import RULES
+from segcam_widgets.diagnosis.words import number, percent
+from segcam_widgets.errors import SegCamError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ISSUE = "border-left:4px solid #d1495b;"
+TIP = "border-left:4px solid #4b7bb5;"
+FINE = "border-left:4px solid #5a8f5a;"
+
+
+def remedy_words(remedy: CamQuery, asked: CamQuery) -> str:
+    """What a remedy changes: "baseline: mean over the image"."""
+    changes = []
+    if remedy.layer != asked.layer:
+        changes.append(f"layer: {remedy.layer}")
+    if remedy.class_index != asked.class_index:
+        changes.append(f"class: {remedy.class_index}")
+    if remedy.region != asked.region and remedy.region is not None:
+        changes.append(f"region: {remedy.region.describe()}")
+    if remedy.score != asked.score:
+        changes.append(f"score: {SCORES[str(remedy.score)].title}")
+    if remedy.method != asked.method:
+        changes.append(f"method: {METHODS[remedy.method].title}")
+    if remedy.baseline != asked.baseline:
+        changes.append(f"baseline: {BASELINES[remedy.baseline].title}")
+    return ", ".join(changes)
+
+
+def tried_words(finding: Finding, asked: CamQuery) -> str:
+    """The remedy and what came of it, one sentence; "" where there is none."""
+    if finding.remedy is None or finding.remedy_result is None:
+        return ""
+    result = finding.remedy_result
+    measured = [f"{percent(result.positive_share)} of the map positive", f"focus {number(result.focus)}"]
+    if result.gain == result.gain:  # not nan: the region is not everything
+        measured.append(f"gain {number(result.gain)}")
+    return f"Tried: {remedy_words(finding.remedy, asked)}. It gives a map with {', '.join(measured)}."
+
+
+def verdict(diagnosis: Diagnosis) -> str:
+    """One line for the whole: is the map blank, and why."""
+    if diagnosis.issues:
+        return f"{'Blank map' if diagnosis.blank else 'Issue'}: {diagnosis.issues[0].title.lower()}"
+    return (
+        "Nothing is wrong with this map" if not diagnosis.findings else "Nothing is wrong with this map; worth knowing:"
+    )
+
+
+def rest(diagnosis: Diagnosis) -> str:
+    """How many rules looked and found nothing, and how many could not look."""
+    count = len(diagnosis.not_applicable)
+    return f"{len(diagnosis.passed)} rules passed, {count} {'does' if count == 1 else 'do'} not apply here."
+
+
+def evidence_words(value: float | int | bool) -> str:
+    """A measured number."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def to_frame(diagnosis: Diagnosis) -> "pd.DataFrame":
+    """See :meth:`Diagnosis.to_frame`."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise SegCamError(
+            "`to_frame` needs pandas, which is not installed: pip install 'segcam-widgets[data]'."
+        ) from error
+    rows: dict[str, dict[str, object]] = {}
+    for found in diagnosis.findings:
+        rows[found.code] = {
+            "name": found.name, "outcome": found.severity, "title": found.title, "message": found.message,
+            "remedy": tried_words(found, diagnosis.query),
+        }  # fmt: skip
+    for outcome, others in (("passed", diagnosis.passed), ("not applicable", diagnosis.not_applicable)):
+        for other in others:
+            rows[other.code] = {
+                "name": other.name,
+                "outcome": outcome,
+                "title": "",
+                "message": other.reason,
+                "remedy": "",
+            }
+    ordered = {rule.code: rows[rule.code] for rule in RULES.values() if rule.code in rows}
+    frame = pd.DataFrame.from_dict(ordered, orient="index")
+    return frame.rename_axis("code")
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+
+
+def to_markdown(diagnosis: Diagnosis) -> str:
+    """See :meth:`Diagnosis.to_markdown`."""
+    lines = [f"**{verdict(diagnosis)}**", "", diagnosis.subject, ""]
+    for found in diagnosis.findings:
+        lines += [f"### {found.title} ({found.code}, {found.severity})", "", found.message, ""]
+        lines += [text + "\n" for text in (found.advice, tried_words(found, diagnosis.query)) if text]
+        lines += ["| measured | |", "|---|---|"]
+        lines += [
+            f"| {_cell(name.replace('_', ' '))} | {evidence_words(value)} |" for name, value in found.evidence.items()
+        ]
+        lines.append("")
+    return "\n".join([*lines, rest(diagnosis)]) + "\n"
+
+
+def to_html(diagnosis: Diagnosis) -> str:
+    """Findings as HTML: text colours are inherited, so that it reads on light and on dark pages. No script, no network."""
+    parts = [f"<p><strong>{escape(verdict(diagnosis))}</strong><br>{escape(diagnosis.subject)}</p>"]
+    parts += [_finding_html(found, diagnosis) for found in diagnosis.findings]
+    others = [
+        f"<tr><td>{escape(other.code)}</td><td>{escape(other.name)}</td><td>{outcome}: {escape(other.reason)}</td></tr>"
+        for outcome, some in (("passed", diagnosis.passed), ("not applicable", diagnosis.not_applicable))
+        for other in some
+    ]
+    style = f"{FINE}padding:0.2em 0.8em;margin:0.4em 0"
+    parts.append(
+        f'<details style="{style}"><summary>{escape(rest(diagnosis))}</summary>'
+        f'<table style="color:inherit;background:transparent;text-align:left">{"".join(others)}</table></details>'
+    )
+    return f'<div class="segcam-diagnosis" style="color:inherit;max-width:48em">{"".join(parts)}</div>'
+
+
+def _finding_html(found: Finding, diagnosis: Diagnosis) -> str:
+    style = f"{ISSUE if found.severity == 'issue' else TIP}padding:0.2em 0.8em;margin:0.4em 0"
+    rows = "".join(
+        f"<tr><td>{escape(name.replace('_', ' '))}</td><td>{evidence_words(value)}</td></tr>"
+        for name, value in found.evidence.items()
+    )
+    more = "".join(f"<p>{escape(text)}</p>" for text in (tried_words(found, diagnosis.query), found.advice) if text)
+    return (
+        f'<div style="{style}"><strong>{escape(found.title)}</strong> <span style="opacity:0.7">{escape(found.code)}, '
+        f"{found.severity}</span><p>{escape(found.message)}</p>{more}<details><summary>the numbers</summary>"
+        f'<table style="color:inherit;background:transparent;text-align:left">{rows}</table></details></div>'
+    )

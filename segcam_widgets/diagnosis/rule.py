@@ -1,0 +1,111 @@
+"""What a rule is, and the registry of all of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from segcam_widgets.core.registry import Registry
+from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.findings import Finding, NotApplicable, Passed, Severity
+from segcam_widgets.diagnosis.remedies import Remedy
+
+DOCS = "rules.html"
+"""The page of the documentation with a section for each rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What a rule found: everything about a finding but its place in the list.
+
+    Attributes
+    ----------
+    message : str
+    evidence : mapping of str to number
+    advice : str
+    remedy : Remedy or None
+        A query that helps, with the explanation that came of it.
+    channels : tuple of int
+        The channels it speaks of.
+    title : str
+        Where it differs from the rule's own.
+    """
+
+    message: str
+    evidence: Mapping[str, float | int | bool]
+    advice: str = ""
+    remedy: Remedy | None = None
+    channels: tuple[int, ...] = ()
+    title: str = ""
+
+
+class Rule(ABC):
+    """One rule. To add one: a class in a module of `diagnosis.rules`, registered there; a test file; a section of the docs.
+
+    Attributes
+    ----------
+    code, name : str
+        Stable: "SC205", "coded-by-absence".
+    title : str
+        The finding in one line.
+    holds : str
+        The condition, as the documentation states it.
+    needs : tuple of str
+        What must be there for the rule to look: see :meth:`Case.lacks`.
+    in_list : bool
+        Part of the decision list: the first of the list that holds is a blank map's headline.
+    always_issue : bool
+        An issue wherever it holds, be the map blank or not.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    title: ClassVar[str]
+    holds: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
+    in_list: ClassVar[bool] = True
+    always_issue: ClassVar[bool] = False
+
+    def check(self, case: Case) -> Hit | Passed | NotApplicable:
+        """Look at a case."""
+        for need in self.needs:
+            reason = case.lacks(need)
+            if reason:
+                return NotApplicable(self.code, self.name, reason)
+        seen = self.look(case)
+        return Passed(self.code, self.name, seen) if isinstance(seen, str) else seen
+
+    @abstractmethod
+    def look(self, case: Case) -> Hit | str | NotApplicable:
+        """What the rule found, or what it saw instead, in words."""
+
+    def not_here(self, reason: str) -> NotApplicable:
+        """The third outcome."""
+        return NotApplicable(self.code, self.name, reason)
+
+    def finding(self, hit: Hit, severity: Severity) -> Finding:
+        """A hit in its place."""
+        return Finding(
+            code=self.code,
+            name=self.name,
+            severity=severity,
+            title=hit.title or self.title,
+            message=hit.message,
+            evidence=hit.evidence,
+            docs_url=f"{DOCS}#{self.code.lower()}-{self.name}",
+            advice=hit.advice,
+            remedy=None if hit.remedy is None else hit.remedy.query,
+            remedy_result=None if hit.remedy is None else hit.remedy.result,
+            channels=hit.channels,
+        )
+
+
+class RuleBook(Registry[Rule]):
+    """The rules by name, in the order of the decision list; a rule's code finds it as well."""
+
+    def __getitem__(self, name: str) -> Rule:
+        by_code = {rule.code: rule for rule in self._entries.values()}
+        return by_code[name] if name in by_code else super().__getitem__(name)
+
+
+RULES = RuleBook("rule")

@@ -1,0 +1,69 @@
+"""What the last three rules of the list share: no live channel speaks for the class, so something else carries it."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from segcam_widgets.core.scores import SCORES
+from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.rule import Hit, Rule
+from segcam_widgets.diagnosis.words import capital, channels, number, numbers, signed, verb
+
+
+class Carried(Rule):
+    """Holds on a blank map where no live channel has a positive weight, and the ledger's largest part is this one's."""
+
+    carrier: ClassVar[str]
+    needs = ("map", "live")
+
+    def look(self, case: Case) -> Hit | str:
+        if not case.blank:
+            return "the map is not blank"
+        if (case.rising & case.live).any():
+            return "some live channel has a positive weight"
+        if case.carrier != self.carrier:
+            return f"the score is carried by the {case.carrier}"
+        return self.hit(case)
+
+    @abstractmethod
+    def hit(self, case: Case) -> Hit:
+        """The finding."""
+
+
+def parts_of(case: Case) -> dict[str, float]:
+    """The ledger as evidence: its three parts, and the score they add up to."""
+    book = case.book
+    around = {"bypass": sum(book.bypass.values())} if book.bypass else {}
+    return {"score": book.score, "channels": float(book.channels.sum()), **around, "residual": book.residual}
+
+
+def pulls(case: Case) -> str:
+    """What the live channels do: "Both channels pull brick down (-7.8e-05, -0.000198)."."""
+    live = np.flatnonzero(case.live)
+    weights = case.weights if case.weights.ndim == 1 else case.weights.mean((0, 1))
+    who, values = channels(live, case.live.size), numbers(weights[live])
+    if (weights[live] < 0).all():
+        return f"{capital(who)} {verb(live, 'pull')} {case.class_name} down ({values})."
+    if not weights[live].any():
+        return f"No channel pulls {case.class_name} up or down."
+    return f"No live channel pulls {case.class_name} up ({values})."
+
+
+def sums(case: Case) -> str:
+    """The ledger in words: "channels -0.05, bias +2.14"."""
+    book = case.book
+    parts = [f"channels {signed(float(book.channels.sum()))}"]
+    parts += [f"{name} {signed(value)}" for name, value in book.bypass.items()]
+    return ", ".join([*parts, f"{residual_name(case)} {signed(book.residual)}"])
+
+
+def residual_name(case: Case) -> str:
+    """What the residual is made of."""
+    return "bias" if case.book.exact else "bias and curvature"
+
+
+def score_words(case: Case) -> str:
+    """The score that is judged, with its value: "The score 2.09"; for a raw logit "The margin 1.3"."""
+    name = SCORES[str(case.judged.query.score)].title if case.raw_logit else "score"
+    return f"The {name} {number(case.book.score)}"

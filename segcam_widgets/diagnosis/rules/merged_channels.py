@@ -1,0 +1,68 @@
+"""SC210: the channels say the same."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.findings import NotApplicable
+from segcam_widgets.diagnosis.rule import Hit, Rule
+from segcam_widgets.diagnosis.words import number
+
+ONE = 1.2
+"""Effective rank below which the channels are one: the second holds less than a twentieth of the singular values' sum."""
+
+
+class MergedChannels(Rule):
+    """With channels that are multiples of one another, the maps of all classes are multiples of one map."""
+
+    code, name, title = "SC210", "merged-channels", "The channels are copies of one"
+    holds = "K >= 2, and the effective rank of the live activations is below 1.2"
+    needs = ("live",)
+    in_list = False
+
+    def look(self, case: Case) -> Hit | str | NotApplicable:
+        activations = case.activations
+        assert activations is not None
+        count = activations.shape[2]
+        if count < 2:
+            return self.not_here("the layer has one channel")
+        live = activations[:, :, case.live]
+        rank = effective_rank(live.reshape(-1, live.shape[2]), ONE)
+        if rank >= ONE:
+            return f"the effective rank of the live activations is {number(rank)} or more"
+        return Hit(
+            f"The {live.shape[2]} live of {count} channels of {case.query.layer} have an effective rank of {number(rank)}: they "
+            "say one thing, so every class's map here is the same map, up to its sign.",
+            {"effective_rank": rank, "live_channels": int(live.shape[2]), "channels": count},
+            "Choose a layer whose channels differ. A layer trained into copies had dead or redundant units, or inputs without "
+            "contrast.",
+        )
+
+
+def effective_rank(matrix: NDArray[np.floating], enough: float = np.inf) -> float:
+    """exp of the entropy of the singular values' shares (Roy & Vetterli, EUSIPCO 2007): 1 for copies, n for n equal ones.
+
+    Parameters
+    ----------
+    matrix : ndarray, (n, k)
+    enough : float
+        Where a lower bound that needs no decomposition reaches this, the bound is the answer.
+
+    Returns
+    -------
+    float
+        1 or more; 0 for a zero matrix.
+    """
+    wide = matrix.astype(np.float64)
+    wide /= max(np.abs(wide).max(initial=0), 1e-300)
+    gram = wide.T @ wide if wide.shape[0] >= wide.shape[1] else wide @ wide.T
+    trace = np.trace(gram)
+    if trace <= 0:
+        return 0.0
+    # shares of the squares are more uneven than those of the values, so their participation ratio is a lower bound
+    bound = float(trace**2 / (gram**2).sum())
+    if bound >= enough:
+        return bound
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(gram), 0))
+    shares = values[values > 0] / values.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))

@@ -1,0 +1,53 @@
+"""Numbers in sentences."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = Sequence[int] | NDArray[np.intp]
+SHOWN = 4
+"""Numbers listed one by one before a list becomes a range."""
+
+
+def number(value: float) -> str:
+    """Three significant digits: "2.09", "-7.8e-05"."""
+    return f"{value:.3g}"
+
+
+def signed(value: float) -> str:
+    """The same with its sign: "+2.14"."""
+    return f"{value:+.3g}"
+
+
+def numbers(values: Iterable[float]) -> str:
+    """All of a few numbers, the range of many: "-7.8e-05, -0.000198", "-0.3 to -0.01"."""
+    listed = [float(value) for value in values]
+    if len(listed) <= SHOWN:
+        return ", ".join(number(value) for value in listed)
+    return f"{number(min(listed))} to {number(max(listed))}"
+
+
+def channels(indices: Indices, count: int) -> str:
+    """Some of a layer's channels: "the one channel", "both channels", "all 8 channels", "channels 1, 5", "5 of 8 channels"."""
+    some = len(indices)
+    if some == count:
+        return {1: "the one channel", 2: "both channels"}.get(count, f"all {count} channels")
+    if some <= SHOWN:
+        return f"channel{'s' if some != 1 else ''} {', '.join(map(str, indices))}"
+    return f"{some} of {count} channels"
+
+
+def verb(indices: Indices, plural: str) -> str:
+    """The verb's form for so many channels: "pull" or "pulls"."""
+    return plural if len(indices) != 1 else plural + "s"
+
+
+def capital(text: str) -> str:
+    """The first letter in upper case, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def percent(share: float) -> str:
+    """A share: "12 %", "0.4 %"."""
+    return f"{100 * share:.0f} %" if share >= 0.01 or share == 0 else f"{100 * share:.2g} %"
