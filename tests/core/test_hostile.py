@@ -1,9 +1,12 @@
 """Whatever is typed into any argument: an answer, or a sentence. Never a traceback from the depths, never a warning."""
 
+import base64
 import datetime
 import decimal
 import fractions
 import itertools
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -154,11 +157,13 @@ def test_a_mask_in_json_cannot_ask_for_memory(shape):
 
 
 def test_a_mask_in_json_cannot_unfold_without_end():
-    import base64
-    import zlib
-
     bomb = base64.b64encode(zlib.compress(bytes(10**8))).decode()  # 100 MB in 100 kB
-    assert not answers_or_explains(lambda: region_from_dict({"type": "mask", "shape": [2, 4], "bits": bomb}))
+    tracemalloc.start()
+    try:
+        assert not answers_or_explains(lambda: region_from_dict({"type": "mask", "shape": [2, 4], "bits": bomb}))
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
 
 
 def test_regions_nested_deeper_than_python_goes():
