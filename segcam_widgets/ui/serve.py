@@ -86,6 +86,7 @@ def serve(code: str, *, title: str, port: int | None = None, browser: bool = Tru
         app.port = number
         app.port_retries = 0
         app.open_browser = False
+        app.tornado_settings = {"ws_ping_timeout": 30_000}  # the default is longer than tornado allows, and it says so
         arguments = [str(page), f"--theme={theme}", "--no-browser", "--show_tracebacks=True", "--Voila.log_level=ERROR"]
         arguments.append(f"--Voila.connection_dir_root={folder}")  # goes with the folder
         if sys.platform == "linux" and len(folder) <= LONGEST_FOLDER:
