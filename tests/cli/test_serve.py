@@ -109,7 +109,7 @@ def wait_until(condition, seconds=30):
 
 def test_the_demo_is_served_to_whoever_has_the_token_and_ends_on_ctrl_c(start):
     demo = start("demo", "--no-browser")
-    for path in ("", "voila/render/segcam.ipynb", "api/kernels", "voila/files/segcam.ipynb"):
+    for path in ("", "voila/render/segcam.ipynb", "api/kernels"):
         for token in (None, "wrong", demo.token[:-1]):
             status, address, text = demo.get(path, token)
             assert status in (401, 403, 404, 405) or "/login" in address, (path, status, address)
