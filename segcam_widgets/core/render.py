@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from segcam_widgets.core.checks import is_finite_number
+from segcam_widgets.core.checks import grid_size, is_finite_number
 from segcam_widgets.core.colours import Colours, class_colours, diverging_lut
 from segcam_widgets.core.grid import resize_bilinear
 from segcam_widgets.errors import SegCamError, shown
@@ -186,10 +186,10 @@ def overlay(
     Raises
     ------
     SegCamError
-        An array has the wrong shape.
+        An array has the wrong shape, or `size` is none.
     """
     picture = _picture(image)
-    height, width = picture.shape[:2] if size is None else size
+    height, width = picture.shape[:2] if size is None else grid_size(size)
     if picture.shape[:2] != (height, width):
         from PIL import Image
 

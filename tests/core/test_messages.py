@@ -294,6 +294,10 @@ CASES = {
         "`image` must be an array of shape (h, w, 3), uint8 or float in [0, 1]. "
         "Received: shape (4, 4, 3), dtype float64.",
     ),
+    "size of an overlay": (
+        lambda: overlay(GREY, size=(0, 5)),
+        "`size` must be (height, width), two whole numbers from 1 to 65536. Received: (0, 5).",
+    ),
     "count": (
         lambda: class_colours(0),
         "`count` must be a whole number of classes, 1 or more. Received: 0.",
