@@ -157,7 +157,8 @@ def _reason(file: Path, config: Any, custom_objects: dict[str, Any], error: Exce
     if unknown:
         return (
             f"`model` needs {', '.join(map(repr, unknown))}, which is not known here. Received: {str(file)!r}. "
-            "Import the module that registers it (keras.saving.register_keras_serializable) before opening, or load the model yourself and pass it."
+            "Import the module that registers it (keras.saving.register_keras_serializable) before opening, or load the model "
+            "yourself and pass it."
         )
     return f"`model` must be a Keras model file. Received: {str(file)!r}, which Keras cannot read: {text[:300]}"
 
