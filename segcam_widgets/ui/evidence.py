@@ -32,6 +32,9 @@ class EvidencePanel(W.Accordion):
     """
 
     def __init__(self, chosen: Callable[[], tuple[int, ...]]) -> None:
+        self.worker: NewestWins[Asked, Answer] = NewestWins(
+            self._work, self._answered, self._failed, name="segcam-evidence"
+        )
         self._chosen = chosen
         self._shown: tuple[Probe, Explanation] | None = None
         self._off: tuple[int, ...] = ()
@@ -55,9 +58,6 @@ class EvidencePanel(W.Accordion):
             [self.waterfall, W.VBox([row, self.result])],
             titles=("What carries the score", "Switch channels off"),
             selected_index=None,
-        )
-        self.worker: NewestWins[Asked, Answer] = NewestWins(
-            self._work, self._answered, self._failed, name="segcam-evidence"
         )
         self.off_chosen.on_click(lambda _: self.switch_off(self._chosen()))
         self.off_negative.on_click(lambda _: self.switch_off(self._negative()))

@@ -17,6 +17,7 @@ from segcam_widgets.core.explain import must_be_probe
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery, resolve
+from segcam_widgets.diagnosis import Diagnosis
 from segcam_widgets.errors import SegCamError, shown
 from segcam_widgets.session import explainer
 from segcam_widgets.ui import code, lifetime, snapshot, words
@@ -26,6 +27,7 @@ from segcam_widgets.ui.controls import QueryControls
 from segcam_widgets.ui.copying import CopyButton
 from segcam_widgets.ui.display import DisplayControls
 from segcam_widgets.ui.evidence import EvidencePanel
+from segcam_widgets.ui.findings import FindingsPanel
 from segcam_widgets.ui.histogram import ChannelHistogram
 from segcam_widgets.ui.images import ImageChooser
 from segcam_widgets.ui.region_choice import RegionChoice
@@ -52,6 +54,8 @@ class SegCamExplorer(W.VBox):
         What is asked; settable, and resolved on the way in. A region that can be drawn is drawn.
     explanation : Explanation or None
         Read-only; the answer to the newest query that could be answered.
+    diagnosis : Diagnosis or None
+        Read-only; made while idle, after the explanation.
     state : dict
         The view as JSON-able values (query, image, display); settable: opens the same view again.
     probe : Probe
@@ -60,6 +64,7 @@ class SegCamExplorer(W.VBox):
 
     query = traitlets.Instance(CamQuery, allow_none=True)
     explanation = traitlets.Instance(Explanation, allow_none=True, read_only=True)
+    diagnosis = traitlets.Instance(Diagnosis, allow_none=True, read_only=True)
     state = traitlets.Dict()
 
     def __init__(
@@ -93,6 +98,7 @@ class SegCamExplorer(W.VBox):
         self.histogram = ChannelHistogram(self._choose_channel)
         self.channels = ChannelView()
         self.evidence = EvidencePanel(lambda: self.histogram.chosen)
+        self.findings = FindingsPanel(self._follow, self._diagnosed)
         self.images = ImageChooser(len(self._sources), self._choose_image)
         self.legend = W.HTML()
         self.sentence = W.HTML(words.NO_SENTENCE)
@@ -112,7 +118,7 @@ class SegCamExplorer(W.VBox):
             upload = UploadPanel(self._opener, _value_range(self._opened(0).x), self._add_image, self._say_error)
             panels.append(W.Accordion([upload], titles=("Your own picture",), selected_index=None))
         left = W.VBox(
-            [self.images, self.canvas, self.legend],
+            [self.images, self.canvas, self.legend, self.findings],  # last: nothing below it is moved by its length
             layout=W.Layout(flex="1 1 400px", min_width="280px", max_width="680px"),
         )
         right = W.VBox(
@@ -263,6 +269,8 @@ class SegCamExplorer(W.VBox):
             self.histogram.show(explanation)
             self.channels.show(explanation, self.histogram.channel.value)
             self.evidence.show(request[0], explanation)
+            if self.canvas.draft is None:  # while one draws, the next question is on its way
+                self.findings.ask(request[0], explanation.query)
             self.sentence.value = words.sentence(explanation)
             named = code.name_of(request[0])
             explorer = None if named else code.name_of(self)
@@ -276,6 +284,18 @@ class SegCamExplorer(W.VBox):
         palette = class_colours(len(probe.class_names))
         assert isinstance(query.class_index, int)  # resolved
         self.legend.value = words.legend(probe, palette, query.class_index)
+
+    def _diagnosed(self, diagnosis: Diagnosis | None) -> None:
+        self.set_trait("diagnosis", diagnosis)
+        channels = () if diagnosis is None or diagnosis.headline is None else diagnosis.headline.channels
+        self.histogram.mark(channels)
+
+    def _follow(self, query: CamQuery) -> None:
+        """A remedy, or the way back from it."""
+        try:
+            self.query = query
+        except Exception as error:  # nobody sees what is raised in a handler
+            self._say_error(in_words(error))
 
     def _fail(self, request: tuple[Probe, CamQuery], error: Exception) -> None:
         """The reason in words; the last good picture stays."""
@@ -363,8 +383,8 @@ class SegCamExplorer(W.VBox):
         return snapshot.beside(bundle, self.probe, self.explanation)
 
     def flush(self, timeout: float = 30.0) -> bool:
-        """Wait until the newest query is answered (for scripts and tests). False after `timeout` seconds."""
-        return self._session.flush(timeout)
+        """Wait until the newest query is answered and diagnosed (for scripts and tests). False after `timeout` seconds."""
+        return self._session.flush(timeout) and self.findings.worker.flush(timeout)
 
     def close(self) -> None:
         """End the worker and free the widgets."""

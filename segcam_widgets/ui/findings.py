@@ -7,22 +7,34 @@ from typing import Any
 
 import ipywidgets as W
 
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
+from segcam_widgets.diagnosis import Diagnosis, Finding, diagnose
+from segcam_widgets.session import NewestWins
+from segcam_widgets.ui import words
+
+Asked = tuple[Probe, CamQuery]
 
 
 class FindingsPanel(W.VBox):
-    """Headline first; numbers and reasons open on demand. It never blocks the map: it fills when its answer is there.
+    """Headline first; numbers and reasons open on demand. It fills when its answer is there: the map never waits for it.
 
     Parameters
     ----------
     on_query : callable
         ``on_query(query)``: a remedy was pressed, or "go back".
+    on_diagnosis : callable
+        ``on_diagnosis(diagnosis or None)``, on the worker's thread.
     """
 
-    def __init__(self, on_query: Callable[[CamQuery], None]) -> None:
-        self._on_query = on_query
+    def __init__(self, on_query: Callable[[CamQuery], None], on_diagnosis: Callable[[Diagnosis | None], None]) -> None:
+        self.worker: NewestWins[Asked, Diagnosis] = NewestWins(
+            self._work, self._answered, self._failed, name="segcam-diagnosis"
+        )
+        self._on_query, self._on_diagnosis = on_query, on_diagnosis
+        self._asked: CamQuery | None = None
         self._before: CamQuery | None = None
-        self._remedy: CamQuery | None = None
+        self._finding: Finding | None = None
         self.text = W.HTML()
         self.apply = W.Button(
             tooltip="Ask again as the finding proposes", button_style="primary", layout=W.Layout(width="auto")
@@ -30,57 +42,72 @@ class FindingsPanel(W.VBox):
         self.back = W.Button(
             description="Go back", tooltip="Ask again as before the remedy", layout=W.Layout(width="auto")
         )
-        self.buttons = W.HBox([self.apply, self.back], layout=W.Layout(flex_flow="row wrap"))
-        super().__init__([self.text, self.buttons])
+        super().__init__([self.text, W.HBox([self.apply, self.back], layout=W.Layout(flex_flow="row wrap"))])
         self.add_class("segcam-findings")
         self.apply.on_click(self._applied)
         self.back.on_click(self._went_back)
         self._offer(None)
-        self.wait()
 
-    def wait(self) -> None:
-        """A new map is shown whose diagnosis is still being made."""
-        self.text.value = '<div class="segcam-finding segcam-waiting">Diagnosis: working …</div>'
-        self._offer(None)
+    def ask(self, probe: Probe, query: CamQuery) -> None:
+        """Another map is on view: diagnose its query."""
+        if query != self._asked:
+            self.text.value = '<div class="segcam-finding segcam-waiting">Diagnosis: working …</div>'
+            if self._before is not None and query not in (self._before, self._remedy):
+                self._before = None  # the user went elsewhere: there is nothing to go back to
+            self._asked = query
+            self._offer(None)
+        self.worker.submit((probe, query))
 
-    def show(self, diagnosis: Any, query: CamQuery) -> None:
-        """Show a diagnosis of a query."""
-        if self._before is not None and query != self._remedy:
-            self._before = None  # the user went elsewhere: there is nothing to go back to
+    # -------------------------------------------------------------- on the worker's thread
+
+    @staticmethod
+    def _work(asked: Asked, wanted: Callable[[], bool]) -> Diagnosis:
+        probe, query = asked
+        return diagnose(probe, query, progress=lambda fraction, text: wanted())
+
+    def _answered(self, asked: Asked, diagnosis: Diagnosis) -> None:
+        if asked[1] != self._asked:
+            return
         self.text.value = panel_html(diagnosis)
-        found = next((finding for finding in diagnosis.findings if finding.remedy is not None), None)
-        self._offer(found)
+        self._offer(next((finding for finding in diagnosis.findings if finding.remedy is not None), None))
+        self._on_diagnosis(diagnosis)
 
-    def fail(self, message: str) -> None:
-        """Say why there is no diagnosis."""
-        self.text.value = f'<div class="segcam-finding">No diagnosis: {escape(message)}</div>'
+    def _failed(self, asked: Asked, error: Exception) -> None:
+        self.text.value = words.error(f"No diagnosis: {error}")
         self._offer(None)
+        self._on_diagnosis(None)
 
-    def _offer(self, finding: Any) -> None:
-        self._finding = finding
+    # -------------------------------------------------------------- remedies
+
+    @property
+    def _remedy(self) -> CamQuery | None:
+        return None if self._finding is None else self._finding.remedy
+
+    def _offer(self, finding: Finding | None) -> None:
+        if finding is not None or self._before is None:
+            self._finding = finding
         self.apply.layout.display = "none" if finding is None else ""
         self.back.layout.display = "none" if self._before is None else ""
-        if finding is not None:
-            result = dict(finding.remedy_result or {})
-            gain = result.get("gain")
+        if finding is not None and finding.remedy is not None:
+            gain = getattr(finding.remedy_result, "gain", None)
             tried = "" if gain is None or math.isnan(gain) else f" (tried: gain {gain:.2f})"
             self.apply.description = f"Apply: {remedy_words(finding.remedy)}{tried}"
 
     def _applied(self, _: Any) -> None:
-        if self._finding is None:
-            return
-        self._remedy = self._finding.remedy
-        self._before = self._asked
-        self._on_query(self._finding.remedy)
+        remedy = self._remedy
+        if remedy is not None:
+            self._before = self._asked
+            self._on_query(remedy)
 
     def _went_back(self, _: Any) -> None:
         before, self._before = self._before, None
         if before is not None:
             self._on_query(before)
 
-    def asked(self, query: CamQuery) -> None:
-        """Remember what the findings are about, to come back to it."""
-        self._asked = query
+    def close(self) -> None:
+        """End the worker with the widget."""
+        self.worker.close()
+        super().close()
 
 
 def remedy_words(query: CamQuery) -> str:
