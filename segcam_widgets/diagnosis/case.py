@@ -149,7 +149,7 @@ class Case:
         """Why something is not there that a rule needs; "" where it is.
 
         "layer" (in reach), "logits" (finite), "region" (not empty), "activations", "gradients" (finite), "map", "live" (a
-        channel that is not dead).
+        channel that is not dead), "puzzle" (a blank map that no shift common to all classes explains).
         """
         check: dict[str, Callable[[], str]] = {
             "layer": lambda: "no path leads from the layer to the logits" if self.unreachable else "",
@@ -159,6 +159,7 @@ class Case:
             "gradients": lambda: self.lacks("layer") or self.lacks("region") or self._not_finite("gradients"),
             "map": self._lacks_map,
             "live": lambda: self.lacks("activations") or ("" if self.live.any() else "every channel is zero here"),
+            "puzzle": self._lacks_puzzle,
         }
         return check[need]()
 
@@ -173,6 +174,11 @@ class Case:
     def _lacks_map(self) -> str:
         missing = self.lacks("layer") or self.lacks("region")
         return missing or (f"the {next(iter(self.nonfinite))} are not finite" if self.nonfinite else "")
+
+    def _lacks_puzzle(self) -> str:
+        if not self.blank:
+            return "the map is not blank"
+        return "the margin's map is not blank" if self.raw_logit and not is_blank(self.judged) else ""
 
     # -------------------------------------------------------------- the map, and the weights it is judged by
 

@@ -1,6 +1,6 @@
 """Remedies are run before they are offered, and offered only if they help."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,8 @@ ENOUGH_GAIN = 0.5
 """What a map with another baseline must reach: it is never blank by construction, so that alone says nothing."""
 LAYERS_TRIED = 3
 """Other layers that are asked in earnest, of those whose map in the sweep is not blank."""
+HEALTHY_GAIN = 0.3
+"""Of other layers' maps that are not blank, one that shows the region is preferred to one that is nearer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,25 @@ def helps(explanation: Explanation, case: Case) -> bool:
 
 def try_queries(case: Case, queries: Iterable[CamQuery]) -> Remedy | None:
     """The first of some queries that helps, each asked in turn while the diagnosis can afford it."""
+    return next(_helpful(case, queries), None)
+
+
+def try_layers(case: Case, queries: Iterable[CamQuery]) -> Remedy | None:
+    """The first of some layers whose map shows the region, else the first whose map is not blank. Thorough only."""
+    found = list(_helpful(case, queries)) if case.thorough else []
+    return next((remedy for remedy in found if remedy.result.gain >= HEALTHY_GAIN), found[0] if found else None)
+
+
+def _helpful(case: Case, queries: Iterable[CamQuery]) -> Iterator[Remedy]:
     for query in queries:
         if not case.affordable:
-            return None
+            return
         try:
             explanation = explain(case.probe, query)
         except SegCamError:  # an option that the other method does not have, a score that the head refuses
             continue
         if helps(explanation, case):
-            return Remedy(explanation.query, RemedyResult.of(explanation))
-    return None
+            yield Remedy(explanation.query, RemedyResult.of(explanation))
 
 
 def other_method(case: Case, method: str) -> Iterable[CamQuery]:
@@ -74,14 +85,11 @@ def other_baselines(case: Case) -> Iterable[CamQuery]:
 
 
 def other_layers(case: Case, *, after: bool = False) -> Iterable[CamQuery]:
-    """The same question at the layers nearest to the asked one, later ones first where `after`; from one sweep.
-
-    Only for a thorough diagnosis.
-    """
+    """The same question at the layers nearest to the asked one, at later ones alone where `after`; from one sweep."""
     if not case.thorough or case.lacks("region"):
         return
     names = [info.name for info in case.probe.layers]
-    at = names.index(case.query.layer) if case.query.layer in names else 0
+    at = names.index(case.query.layer) if case.query.layer in names else len(names) - 1
     near = sorted((name for name in names if name != case.query.layer), key=lambda n: abs(names.index(n) - at))
     if after:
         near = [name for name in near if names.index(name) > at]

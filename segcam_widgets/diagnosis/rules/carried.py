@@ -7,6 +7,7 @@ import numpy as np
 
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.words import capital, channels, number, numbers, signed, verb
 
@@ -15,11 +16,11 @@ class Carried(Rule):
     """Holds on a blank map where no live channel has a positive weight, and the ledger's largest part is this one's."""
 
     carrier: ClassVar[str]
-    needs = ("map", "live")
+    needs = ("map", "live", "puzzle")
 
-    def look(self, case: Case) -> Hit | str:
-        if not case.blank:
-            return "the map is not blank"
+    def look(self, case: Case) -> Hit | str | NotApplicable:
+        if case.ignores_region:
+            return self.not_here("no class in the region depends on the layer")
         if (case.rising & case.live).any():
             return "some live channel has a positive weight"
         if case.carrier != self.carrier:

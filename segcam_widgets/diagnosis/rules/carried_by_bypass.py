@@ -1,7 +1,7 @@
 """SC206: what goes round the layer carries the score."""
 
 from segcam_widgets.diagnosis.case import Case
-from segcam_widgets.diagnosis.remedies import other_layers, try_queries
+from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit
 from segcam_widgets.diagnosis.rules.carried import Carried, parts_of, pulls, score_words, sums
 
@@ -20,5 +20,5 @@ class CarriedByBypass(Carried):
             f"{pulls(case)} {score_words(case)} is carried past the layer, by {largest}: {sums(case)}.",
             {**parts_of(case), **{f"round: {name}": value for name, value in book.bypass.items()}},
             f"Choose a layer after the one that joins {largest} in, or {largest} itself.",
-            try_queries(case, other_layers(case, after=True)),
+            try_layers(case, other_layers(case, after=True)),
         )

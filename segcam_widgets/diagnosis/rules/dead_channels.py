@@ -1,7 +1,7 @@
 """SC104: the layer is silent."""
 
 from segcam_widgets.diagnosis.case import Case
-from segcam_widgets.diagnosis.remedies import other_layers, try_queries
+from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.words import capital, channels
 
@@ -25,6 +25,6 @@ class DeadChannels(Rule):
             {"channels": count, "live_channels": 0},
             "Choose another layer. If it is silent on every image, its units died in training: a smaller learning rate or a "
             "leaky activation keeps them alive.",
-            try_queries(case, other_layers(case)),
+            try_layers(case, other_layers(case)),
             tuple(range(count)),
         )

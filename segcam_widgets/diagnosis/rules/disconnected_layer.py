@@ -1,7 +1,7 @@
 """SC102: nothing that the layer does reaches the region."""
 
 from segcam_widgets.diagnosis.case import Case
-from segcam_widgets.diagnosis.remedies import other_layers, try_queries
+from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
 
 
@@ -17,7 +17,7 @@ class DisconnectedLayer(Rule):
                 case.unreachable,
                 {"path": False},
                 "Choose a layer that leads to the output.",
-                try_queries(case, other_layers(case)),
+                try_layers(case, other_layers(case)),
             )
         missing = case.lacks("gradients")
         if missing:
@@ -30,5 +30,5 @@ class DisconnectedLayer(Rule):
             "is exactly zero: units between are closed, or the region lies outside what the layer sees.",
             {"path": True, "largest_gradient": 0.0, "cells": int(case.gradients[:, :, 0].size)},
             "Choose a layer nearer to the output, or another region.",
-            try_queries(case, other_layers(case, after=True)),
+            try_layers(case, other_layers(case, after=True)),
         )

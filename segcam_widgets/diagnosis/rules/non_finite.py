@@ -19,7 +19,7 @@ class NonFinite(Rule):
             return "logits, activations and gradients are finite, as far as they are there"
         what = " and ".join(case.nonfinite)
         where = self._start(case)
-        message = f"There is NaN or infinity in the {what}{where}: no map can be drawn."
+        message = f"There is NaN or infinity in the {what}{where}. No map can be drawn."
         half = not case.unreachable and case.tail.half_precision
         advice = (
             "The network computes in 16 bits, whose largest number is 65504: compute in float32."
@@ -34,7 +34,7 @@ class NonFinite(Rule):
         names = [info.name for info in case.probe.layers]
         if case.nonfinite.keys() & {"logits", "activations"}:
             first = next((n for n in names if not np.isfinite(case.probe.activations(n)).all()), None)
-            return "" if first is None else f"; it begins at layer {first}"
+            return "" if first is None else f", beginning at layer {first}"
         if "gradients" not in case.nonfinite:
             return ", where activations and gradients are multiplied"
         try:
@@ -42,4 +42,4 @@ class NonFinite(Rule):
         except SegCamError:
             return ""
         broken = [name for name, found in swept.items() if not np.isfinite(found.weights).all()]
-        return f"; on its way back it begins at layer {broken[-1]}" if broken else ""
+        return f", beginning on the way back at layer {broken[-1]}" if broken else ""

@@ -30,11 +30,11 @@ class NotPredictedHere(Rule):
         assert case.mask is not None
         inside = case.probe.labels[case.mask]
         winner, share = self._winner(inside, len(classes)), float((inside == case.index).mean())
-        rest = "" if winner is None else f" Most of it is predicted {classes[winner]}."
+        rest = "" if winner in (None, case.index) else f" Most of it is predicted {classes[winner]}."
         kind = "logit" if case.probe.multilabel else "margin over the strongest rival"
         return Hit(
-            f"In {case.region_words} the mean {kind} of {case.class_name} is {number(margin)}: the network predicts it at "
-            f"{percent(share)} of the pixels.{rest} Evidence against it is what the map should show.",
+            f"Over the region ({case.region_words}) the mean {kind} of {case.class_name} is {number(margin)}; the network "
+            f"predicts it at {percent(share)} of the pixels.{rest} Evidence against it is what the map should show.",
             {"mean_margin": margin, "predicted_share": share},
             "Ask about the class that is predicted here, or about pixels where this class is. The negative half of the map "
             "shows what speaks against it.",

@@ -13,11 +13,9 @@ class Outweighed(Rule):
 
     code, name, title = "SC208", "outweighed", "Evidence against the class outweighs the evidence for it"
     holds = "some live channel has w_k > 0, but the rest outweigh it everywhere"
-    needs = ("map", "live")
+    needs = ("map", "live", "puzzle")
 
     def look(self, case: Case) -> Hit | str:
-        if not case.blank:
-            return "the map is not blank"
         rising = np.flatnonzero(case.rising & case.live)
         if not rising.size:
             return "no live channel has a positive weight"

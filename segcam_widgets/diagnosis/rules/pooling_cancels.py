@@ -24,8 +24,9 @@ class PoolingCancels(Carried):
         mean, size = np.abs(case.judged.pooled_gradients).sum(), np.abs(gradients).mean((0, 1), dtype=np.float64).sum()
         agreement = float(mean / size) if size > 0 else 0.0
         return Hit(
-            f"{pulls(case)} But {score_words(case).lower()} is carried by the channels, cell by cell: {sums(case)}. Within a "
-            f"channel the gradient changes sign over the map, and its mean keeps {number(agreement)} of its size.",
+            f"{pulls(case)} But {score_words(case).lower()} is carried by the channels, cell by cell: {sums(case)}. The gradient "
+            f"is positive where a channel is strong, and not on average over the map; the average keeps {number(agreement)} of "
+            "its size.",
             {**parts_of(case), "mean_over_size": agreement},
             "HiResCAM multiplies gradient and activation cell by cell, without the average.",
             try_queries(case, other_method(case, "hirescam")),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from segcam_widgets.diagnosis.case import Case
-from segcam_widgets.diagnosis.remedies import other_layers, try_queries
+from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.words import capital, channels, verb
 
@@ -13,12 +13,10 @@ class PositiveChannelsSilent(Rule):
 
     code, name, title = "SC106", "positive-channels-silent", "The channels for the class are silent here"
     holds = "some channel has w_k > 0, and every such channel is dead: max|A_k| <= 1e-6 max|A|"
-    needs = ("map", "live")
+    needs = ("map", "live", "puzzle")
 
     def look(self, case: Case) -> Hit | str:
         rising = np.flatnonzero(case.rising)
-        if not case.blank:
-            return "the map is not blank"
         if not rising.size:
             return "no channel has a positive weight"
         if case.live[rising].any():
@@ -29,6 +27,6 @@ class PositiveChannelsSilent(Rule):
             f"The {int(case.live.sum())} live channels {verb(np.flatnonzero(case.live), 'pull')} it down.",
             {"positive_channels": int(rising.size), "live_channels": int(case.live.sum())},
             "Choose another layer, or look at the table of channels: what should have been there, and is not?",
-            try_queries(case, other_layers(case)),
+            try_layers(case, other_layers(case)),
             tuple(int(k) for k in rising),
         )

@@ -26,7 +26,7 @@ class RectifiedLogits(Rule):
         logits, mask = case.logits, case.mask
         assert logits is not None
         assert mask is not None
-        clipped = logits[mask] <= 0
+        clipped = logits[mask] == 0
         read = case.cotangent(case.query).to_array()[mask] != 0
         share = float(clipped[read].mean()) if read.any() else 0.0
         own = float(clipped[:, case.index].mean())

@@ -24,7 +24,10 @@ class SignedActivations(Rule):
         activations = case.judged.activations
         if not (activations < 0).any():
             return self.not_here("no activation is negative")
-        return self._undone(case) if case.blank else self._calm(case)
+        if not case.blank:
+            return self._calm(case)
+        reason = case.lacks("puzzle")
+        return self.not_here(reason) if reason else self._undone(case)
 
     def _undone(self, case: Case) -> Hit | str:
         activations, weights = case.judged.activations, case.weights
