@@ -122,7 +122,7 @@ class Explanation:
 
     @cached_property
     def positive_share(self) -> float:
-        """sum(max(cam, 0)) / sum(|cam|), in [0, 1]; 0 for a zero map."""
+        """``sum(max(cam, 0)) / sum(|cam|)``, in [0, 1]; 0 for a zero map."""
         total = float(np.abs(self.cam).sum(dtype=np.float64))
         return float(np.maximum(self.cam, 0).sum(dtype=np.float64)) / total if total > 0 else 0.0
 
@@ -159,7 +159,7 @@ class Explanation:
 
     @property
     def region_share(self) -> float:
-        """|M| / (H W), in (0, 1]."""
+        """``|M| / (H W)``, in (0, 1]."""
         return float(self.mask.mean())
 
     @property
