@@ -20,15 +20,13 @@ class Waterfall(W.VBox):
         self._x = bq.OrdinalScale()
         self._y = bq.LinearScale()
         scales = {"x": self._x, "y": self._y}
-        zero = np.zeros(1)
-        self._low = bq.Bars(x=["-"], y=zero, scales=scales, opacities=[0.0])
         # two stacked rows: an invisible one that lifts each step, and the step itself
         self.steps = bq.Bars(x=["-"], y=np.zeros((2, 1)), scales=scales, type="stacked", padding=0.2)
         axis = bq.Axis(
             scale=self._x, tick_rotate=-28, tick_style={"text-anchor": "end", "font-size": 11}, grid_lines="none"
         )
         side = bq.Axis(
-            scale=self._y, side="left", orientation="vertical", tick_format=".2f", label="score", label_offset="46px"
+            scale=self._y, side="left", tick_format=".2f", label="score", label_offset="46px"
         )
         self.figure = bq.Figure(
             marks=[self.steps], axes=[axis, side], animation_duration=0,
