@@ -12,6 +12,7 @@ from segcam_widgets.core.query import STRONGEST, CamQuery
 from segcam_widgets.core.region import Region
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.errors import SegCamError
+from segcam_widgets.ui.page import PageHelp
 from segcam_widgets.ui.quiet import Quiet
 from segcam_widgets.ui.words import percent, shares
 
@@ -43,11 +44,11 @@ class QueryControls(W.VBox):
         self.layer_slider = W.IntSlider(description="Layer", readout=False, style=WIDE, layout=W.Layout(width="auto"))
         self.layer_list = W.Combobox(
             placeholder="type to search layers", description="", ensure_option=False, continuous_update=False,
-            tooltip="Layer: type a part of the name", layout=W.Layout(width="auto", margin="0 0 4px 76px"),
+            tooltip="Layer: type a part of the name", layout=W.Layout(width="auto", margin="0 2px 4px 82px"),
         )  # fmt: skip
         self.class_slider = W.IntSlider(description="Class", readout=False, style=WIDE, layout=W.Layout(width="auto"))
         self.class_list = W.Dropdown(
-            description="", tooltip="Class", layout=W.Layout(width="auto", margin="0 0 4px 76px")
+            description="", tooltip="Class", layout=W.Layout(width="auto", margin="0 2px 4px 82px")
         )
         self.score = W.Dropdown(
             description="Score",
@@ -69,10 +70,11 @@ class QueryControls(W.VBox):
             layout=W.Layout(width="auto"),
         )
         self.options_box = W.VBox()
+        self.page = PageHelp()
         super().__init__(
             [
                 self.layer_slider, self.layer_list, self.class_slider, self.class_list,
-                self.score, self.rival, self.method, self.options_box, self.baseline,
+                self.score, self.rival, self.method, self.options_box, self.baseline, self.page,
             ]
         )  # fmt: skip
         self.layer_slider.observe(self._slid("layer_list", lambda i: self._label(self._layers[i])), "value")
@@ -98,11 +100,13 @@ class QueryControls(W.VBox):
         self._probe = probe
         with self._quiet:
             self._labels = {layer.name: layer_label(layer) for layer in probe.layers}
-            self.layer_list.options = list(self._labels.values())
+            self._list_layers()
             self.layer_slider.max = len(probe.layers) - 1
             part = shares(probe)
             names = [(f"{name} · {percent(part[i])}", i) for i, name in enumerate(probe.class_names)]
             self.class_list.options = names
+            texts = {self.class_slider.description: [name for name, _ in names]}
+            self.page.slider_texts = {**self.page.slider_texts, **texts}
             self.class_slider.max = len(names) - 1
             self.rival.options = [
                 ("the strongest at each pixel", STRONGEST),
@@ -110,6 +114,12 @@ class QueryControls(W.VBox):
             ]
             allowed = [s for s in SCORES.values() if not (s.contrastive and (probe.multilabel or len(names) < 2))]
             self.score.options = [(score.title, score.name) for score in allowed]
+
+    def _list_layers(self) -> None:
+        """Let list and slider say what `_labels` says."""
+        labels = list(self._labels.values())
+        self.layer_list.options = labels
+        self.page.slider_texts = {**self.page.slider_texts, self.layer_slider.description: labels}
 
     def mark_blank(self, name: str, blank: bool) -> None:
         """Say in the list whether a layer's map is blank."""
@@ -121,7 +131,7 @@ class QueryControls(W.VBox):
         with self._quiet:
             shown = self.layer_list.value == self._labels[name]
             self._labels[name] = label
-            self.layer_list.options = list(self._labels.values())
+            self._list_layers()
             if shown:
                 self.layer_list.value = label
 
@@ -131,7 +141,7 @@ class QueryControls(W.VBox):
             with self._quiet:
                 current = self._layers[self.layer_slider.value]
                 self._labels = {layer.name: layer_label(layer) for layer in self._layers}
-                self.layer_list.options = list(self._labels.values())
+                self._list_layers()
                 self.layer_list.value = self._label(current)
 
     # -------------------------------------------------------------- to and from a query

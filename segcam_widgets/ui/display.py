@@ -50,7 +50,7 @@ class DisplayControls(W.VBox):
             layout=W.Layout(width="180px"),
         )
         self.limit = W.FloatText(value=1.0, description="±", tooltip="Largest value of the colour scale", disabled=True,
-                                 style={"description_width": "16px"}, layout=W.Layout(width="120px"))  # fmt: skip
+                                 style={"description_width": "16px"}, layout=W.Layout(width="170px"))  # fmt: skip
         pairs = (
             (self.heat_opacity, "heat_opacity"), (self.labels_opacity, "labels_opacity"), (self.smooth, "smooth"),
             (self.relu, "relu"), (self.fade, "fade"), (self.labels, "labels_visible"), (self.truth, "truth_visible"),
@@ -84,7 +84,7 @@ class DisplayControls(W.VBox):
         self._largest = largest
         if self.mode.value == "automatic":
             limit = largest or 1.0  # a map of zeros has no scale of its own
-            self.limit.value = limit
+            self.limit.value = float(f"{limit:.6g}")  # more digits than a field has room for
             return limit
         return float(self._canvas.vmax)
 

@@ -23,10 +23,11 @@ STYLE = """<style>
 .segcam-explorer .widget-checkbox input { margin: 0; }
 .segcam-sentence { font-size: 1.08em; padding: 4px 7em 4px 0; min-height: 2.9em; overflow-wrap: anywhere; }
 .segcam-sentence .segcam-blank { color: var(--jp-error-color1, #b71c1c); font-weight: 600; }
-/* lies over the sentence: an error must not push the picture away from under the hand */
-.segcam-error { position: absolute; z-index: 3; top: 0; left: 0; right: 0; box-sizing: border-box; min-height: 3.6em;
-  border-left: 4px solid var(--jp-error-color1, #b71c1c); padding: 5px 8px; overflow-wrap: anywhere; color: #212121;
-  background: #ffebee; box-shadow: 0 1px 4px rgba(0, 0, 0, 0.35); }
+.segcam-error { border-left: 4px solid var(--jp-error-color1, #b71c1c); padding: 5px 8px; margin: 2px 0;
+  background: #ffebee; color: #212121; overflow-wrap: anywhere; }
+/* the view's own lies over the sentence: an error must not push the picture away from under the hand */
+.segcam-explorer > .widget-html .segcam-error { position: absolute; z-index: 3; top: 0; left: 0; right: 0; margin: 0;
+  box-sizing: border-box; min-height: 3.6em; box-shadow: 0 1px 4px rgba(0, 0, 0, 0.35); }
 /* a quick answer does not flicker */
 .segcam-explorer .segcam-finding { border-left: 4px solid var(--jp-border-color1, #999); padding: 4px 10px; margin: 4px 0;
   background: var(--jp-layout-color2, #f5f5f5); overflow-wrap: anywhere; }

@@ -1,0 +1,33 @@
+"""What the explorer needs on the page beside its widgets: names for screen readers, keys, and space that stays."""
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+_CSS = """
+.segcam-spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+"""
+
+
+class PageHelp(anywidget.AnyWidget):
+    """Unseen; put it anywhere inside an explorer and it looks after the whole of it.
+
+    It names sliders and fields that ipywidgets leaves nameless and says what a slider's position stands for, makes the
+    headers of accordions buttons that the Tab key reaches, speaks the sentence once it stays as it is, and keeps the
+    space that a line in words has once taken, so that nothing below it jumps.
+
+    Attributes
+    ----------
+    slider_texts : dict
+        A slider's label -> what stands at each of its positions.
+    """
+
+    _esm = Path(__file__).parent / "static" / "page.js"
+    _css = _CSS
+    slider_texts = traitlets.Dict(value_trait=traitlets.List(traitlets.Unicode())).tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layout.margin = "0"
+        self.layout.height = "0"

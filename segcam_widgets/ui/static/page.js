@@ -1,0 +1,143 @@
+// What ipywidgets leaves to the mouse and the eye. The handles of its sliders have no name, the headers of its
+// accordions no place in the tab order, a field without a label has a tooltip only; and lines in words that grow and
+// shrink would push the picture up and down under the hand.
+const HEADER = ".jupyter-widget-Collapse-header";
+const OPEN = "jupyter-widget-Collapse-open";
+const FIELDS = "input:not([type=checkbox], [type=radio], [type=file])[title], select[title], textarea[title]";
+const KEEPS = ".segcam-sentence, .segcam-legend"; // the space they have once taken is kept
+const SPEAKS = /[\p{L}\p{N}]/u; // a label of "±" is no name
+const QUIET = 1000; // ms without a change before the sentence is spoken: not every step of a drag
+
+function set(element, name, value) {
+  if (value && element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+/** The label that belongs to a widget, where it is shown. */
+function labelOf(element) {
+  const label = element.closest(".jupyter-widgets")?.querySelector(":scope > .widget-label");
+  return label && label.style.display !== "none" && label.textContent.trim() ? label : null;
+}
+
+/** "Opacity of the map" where it holds the visible "Map": who speaks to the computer says what he reads. */
+function nameFrom(label) {
+  const [text, tooltip] = [label.textContent.trim(), label.title];
+  return tooltip.toLowerCase().includes(text.toLowerCase()) ? tooltip : text;
+}
+
+function nameSlider(handle, texts) {
+  const label = labelOf(handle);
+  if (!label) return;
+  const [name, key] = [nameFrom(label), label.textContent.trim()];
+  set(handle, "aria-label", name);
+  // a slider's position in a list says nothing; what stands there does
+  set(handle, "aria-valuetext", texts[key]?.[Math.round(Number(handle.getAttribute("aria-valuenow")))]);
+  const readout = handle.closest(".jupyter-widgets").querySelector(".widget-readout");
+  if (!readout || readout.style.display === "none") return;
+  set(readout, "role", "textbox");
+  set(readout, "aria-label", `${name}, as a number`);
+}
+
+function nameField(field) {
+  const label = labelOf(field);
+  if (!label || !SPEAKS.test(label.textContent)) set(field, "aria-label", field.title);
+}
+
+function nameHeader(header) {
+  set(header, "role", "button");
+  set(header, "tabindex", "0");
+  set(header, "data-lm-suppress-shortcuts", "true"); // Enter is not the notebook's "edit the cell"
+  set(header, "aria-expanded", String(header.parentElement.classList.contains(OPEN)));
+}
+
+/** Bars are clicked with the mouse only; the table and the field beside them say and do the same. */
+function nameFigure(figure) {
+  const words = figure.previousElementSibling?.textContent.trim();
+  set(figure, "role", "img");
+  set(figure, "aria-label", words ? `Bar chart: ${words}` : "Bar chart");
+}
+
+function pressHeader(event) {
+  if (!event.target.matches(HEADER) || !["Enter", " "].includes(event.key)) return;
+  event.target.click();
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+/** Keeps the tallest that each of some lines has been, until the width changes. */
+function createKeeper(root) {
+  const hosts = new Set();
+  let width = 0;
+  return () => {
+    const now = root.clientWidth;
+    if (now !== width) hosts.forEach((host) => (host.style.minHeight = ""));
+    width = now;
+    for (const line of root.querySelectorAll(KEEPS)) {
+      const host = line.closest(".jupyter-widgets");
+      hosts.add(host);
+      const height = Math.ceil(host.getBoundingClientRect().height);
+      if (height > (parseFloat(host.style.minHeight) || 0)) host.style.minHeight = `${height}px`;
+    }
+  };
+}
+
+/** Speaks the sentence once it stays as it is. */
+function createSpeaker(root, live) {
+  let [last, timer] = ["", 0];
+  return {
+    listen() {
+      const words = root.querySelector(".segcam-sentence")?.textContent.trim() ?? "";
+      if (words === last) return;
+      last = words;
+      clearTimeout(timer);
+      timer = setTimeout(() => (live.textContent = words), QUIET);
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+export default {
+  render({ model, el }) {
+    const stop = new AbortController();
+    let [timer, work] = [0, null];
+    const live = document.createElement("div");
+    live.className = "segcam-spoken";
+    live.setAttribute("role", "status");
+    el.append(live);
+
+    const later = () => (timer ||= setTimeout(work, 60)); // a drag changes much, and nothing that is named here
+    const mutations = new MutationObserver(later);
+    const sizes = new ResizeObserver(later);
+    let speaker = null;
+    function start() {
+      timer = 0;
+      const root = el.closest(".segcam-explorer");
+      if (!root) return (timer = setTimeout(start, 60)); // not on the page yet
+      const keep = createKeeper(root);
+      speaker = createSpeaker(root, live);
+      work = () => {
+        timer = 0;
+        const texts = model.get("slider_texts");
+        root.querySelectorAll(".noUi-handle").forEach((handle) => nameSlider(handle, texts));
+        root.querySelectorAll(FIELDS).forEach(nameField);
+        root.querySelectorAll(HEADER).forEach(nameHeader);
+        root.querySelectorAll(".bqplot.figure").forEach(nameFigure);
+        keep();
+        speaker.listen();
+      };
+      root.addEventListener("keydown", pressHeader, { signal: stop.signal });
+      mutations.observe(root, { subtree: true, childList: true, attributeFilter: ["aria-valuetext", "class", "title"] });
+      sizes.observe(root);
+      model.on("change:slider_texts", later);
+      work();
+    }
+    start();
+    return () => {
+      stop.abort();
+      mutations.disconnect();
+      sizes.disconnect();
+      clearTimeout(timer);
+      speaker?.stop();
+      model.off("change:slider_texts", later);
+    };
+  },
+};
