@@ -39,6 +39,14 @@ STYLE = """<style>
 .segcam-finding table { border-collapse: collapse; margin: 4px 0; font-variant-numeric: tabular-nums; }
 .segcam-finding th { text-align: left; font-weight: normal; padding: 1px 14px 1px 0; }
 .segcam-finding td { text-align: right; padding: 1px 0; }
+.segcam-waterfall { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.segcam-waterfall caption { text-align: left; }
+.segcam-waterfall th { text-align: left; font-weight: normal; padding: 2px 10px 2px 0; overflow-wrap: anywhere; max-width: 14em; }
+.segcam-waterfall td { text-align: right; padding: 2px 0 2px 8px; white-space: nowrap; }
+.segcam-waterfall .segcam-track { position: relative; width: 60%; padding: 0; }
+.segcam-track b { position: absolute; top: 3px; bottom: 3px; }
+.segcam-track i.segcam-zero { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--jp-border-color1, #999); }
+.segcam-waterfall tr:last-child :is(th, td) { border-top: 1px solid var(--jp-border-color1, #999); }
 .segcam-waiting { color: var(--jp-ui-font-color2, #595959); }
 .segcam-busy { position: absolute; top: 2px; right: 0; visibility: hidden; }
 .segcam-explorer .segcam-busy.segcam-on { visibility: visible; transition: visibility 0s linear 0.4s; }
