@@ -1,13 +1,11 @@
-"""What the explorer needs on the page beside its widgets: names for screen readers, keys, and space that stays."""
+"""What the explorer needs on the page beside its widgets: its look, names for screen readers, keys, and space that stays."""
 
 from pathlib import Path
 
 import anywidget
 import traitlets
 
-_CSS = """
-.segcam-spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-"""
+_STATIC = Path(__file__).parent / "static"
 
 
 class PageHelp(anywidget.AnyWidget):
@@ -23,8 +21,8 @@ class PageHelp(anywidget.AnyWidget):
         A slider's label -> what stands at each of its positions.
     """
 
-    _esm = Path(__file__).parent / "static" / "page.js"
-    _css = _CSS
+    _esm = _STATIC / "page.js"
+    _css = _STATIC / "page.css"
     slider_texts = traitlets.Dict(value_trait=traitlets.List(traitlets.Unicode())).tag(sync=True)
 
     def __init__(self) -> None:

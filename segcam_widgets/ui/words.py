@@ -1,4 +1,7 @@
-"""Small pieces of HTML. Every name that comes from a model or a file is escaped here."""
+"""Small pieces of HTML. Every name that comes from a model or a file is escaped here.
+
+The style of panels stands in `STYLE`, that of the whole in ``static/page.css``.
+"""
 
 from collections.abc import Sequence
 from html import escape
@@ -14,21 +17,6 @@ from segcam_widgets.core.scores import SCORES
 from segcam_widgets.core.wording import channel_words, map_words
 
 STYLE = """<style>
-.segcam-explorer { position: relative; color: var(--jp-ui-font-color1, #212121); font-size: var(--jp-ui-font-size1, 13px); }
-.segcam-explorer .widget-html-content { line-height: 1.35; }
-.segcam-explorer :is(button, select, input, textarea, summary, a, [tabindex], [contenteditable]):focus-visible {
-  outline: 2px solid var(--jp-brand-color1, #1976d2) !important; outline-offset: 1px; }
-.segcam-explorer .jupyter-widget-Collapse-header { color: var(--jp-ui-font-color1, #212121); }
-.segcam-explorer .widget-checkbox .widget-label-basic { display: flex; align-items: center; gap: 5px; }
-.segcam-explorer .widget-checkbox input { margin: 0; }
-.segcam-sentence { font-size: 1.08em; padding: 4px 7em 4px 0; min-height: 2.9em; overflow-wrap: anywhere; }
-.segcam-sentence .segcam-blank { color: var(--jp-error-color1, #b71c1c); font-weight: 600; }
-.segcam-error { border-left: 4px solid var(--jp-error-color1, #b71c1c); padding: 5px 8px; margin: 2px 0;
-  background: #ffebee; color: #212121; overflow-wrap: anywhere; }
-/* the view's own lies over the sentence: an error must not push the picture away from under the hand */
-.segcam-explorer > .widget-html .segcam-error { position: absolute; z-index: 3; top: 0; left: 0; right: 0; margin: 0;
-  box-sizing: border-box; min-height: 3.6em; box-shadow: 0 1px 4px rgba(0, 0, 0, 0.35); }
-/* a quick answer does not flicker */
 .segcam-explorer .segcam-finding { border-left: 4px solid var(--jp-border-color1, #999); padding: 4px 10px; margin: 4px 0;
   background: var(--jp-layout-color2, #f5f5f5); overflow-wrap: anywhere; }
 .segcam-finding p { margin: 4px 0; line-height: 1.4; }
@@ -48,15 +36,6 @@ STYLE = """<style>
 .segcam-track i.segcam-zero { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--jp-border-color1, #999); }
 .segcam-waterfall tr:last-child :is(th, td) { border-top: 1px solid var(--jp-border-color1, #999); }
 .segcam-waiting { color: var(--jp-ui-font-color2, #595959); }
-.segcam-busy { position: absolute; top: 2px; right: 0; visibility: hidden; }
-.segcam-explorer .segcam-busy.segcam-on { visibility: visible; transition: visibility 0s linear 0.4s; }
-.segcam-legend { display: flex; flex-wrap: wrap; gap: 3px 12px; max-height: 7.5em; overflow-y: auto; padding: 2px 0; }
-.segcam-legend span.segcam-entry { display: inline-flex; align-items: center; gap: 5px; max-width: 100%;
-  overflow-wrap: anywhere; }
-.segcam-legend i { width: 12px; height: 12px; border: 1px solid var(--jp-border-color1, #777); flex: none;
-  display: inline-block; }
-.segcam-legend .segcam-chosen { box-shadow: 0 2px 0 currentColor; } /* bold letters would be wider */
-.segcam-legend small, .segcam-note { color: var(--jp-ui-font-color2, #595959); }
 .segcam-channels { max-height: 240px; overflow-y: auto; }
 .segcam-channels table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .segcam-channels th, .segcam-channels td { text-align: right; padding: 1px 10px;
@@ -65,14 +44,6 @@ STYLE = """<style>
 .segcam-maps { display: flex; flex-wrap: wrap; gap: 12px; min-height: 190px; }
 .segcam-maps figure { margin: 0; } .segcam-maps figcaption { max-width: 170px; }
 .segcam-maps img { width: 160px; height: auto; image-rendering: pixelated; border: 1px solid var(--jp-border-color2, #ccc); }
-/* bqplot has colours of its own, orange labels in the dark */
-.segcam-explorer .bqplot > svg .axis :is(text, text.axislabel) { fill: var(--jp-ui-font-color1, #212121);
-  font: 11px var(--jp-ui-font-family, system-ui, sans-serif); }
-.segcam-explorer .bqplot > svg .axis text.axislabel { font-size: 12px; }
-.segcam-explorer .bqplot > svg .axis .domain { display: none; }
-.segcam-explorer .bqplot > svg .axis .tick line { stroke: var(--jp-border-color2, #ddd); }
-.segcam-histogram.segcam-single .bar { width: 100px; transform: translateX(-50px); }
-.segcam-explorer .bqplot > svg .zeroLine { stroke: var(--jp-ui-font-color1, #212121); }
 </style>"""
 
 NO_SENTENCE = '<div class="segcam-sentence"></div>'
