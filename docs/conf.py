@@ -1,5 +1,12 @@
 """Configuration of the documentation."""
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import tables
+
 import segcam_widgets
 
 project = "segcam_widgets"
@@ -7,15 +14,20 @@ author = "segcam_widgets contributors"
 copyright = author
 version = release = segcam_widgets.__version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc"]
-exclude_patterns = ["_build"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
+exclude_patterns = ["_build", "generated"]  # what is generated is included by the pages
 
-myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_enable_extensions = ["html_image"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"  # the tests run the notebooks
 
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings say type, shape, unit and range
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 
 html_theme = "furo"
 html_title = f"segcam_widgets {release}"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+
+tables.write()

@@ -47,7 +47,9 @@ explanation
 # %%
 print(explanation.summary())
 print(f"score {explanation.score:.2f}, {explanation.positive_share:.0%} of the map is positive")
-print(f"{explanation.focus:.0%} of the positive evidence lies inside the region, which covers {explanation.region_share:.0%}")
+print(
+    f"{explanation.focus:.0%} of the positive evidence lies inside the region, which covers {explanation.region_share:.0%}"
+)
 
 # %% [markdown]
 # The map keeps its **sign** and its own numbers: blue is evidence against the class, red is evidence for it. Whether
