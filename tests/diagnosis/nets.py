@@ -87,6 +87,7 @@ class HalfProbe(NumpyProbe):
         return replace(pulled, gradients=pulled.gradients.astype(np.float16).astype(np.float32))
 
     def pullback_float32(self, layer, cotangent):
+        self.calls["pullback_float32"] += 1
         return super().pullback(layer, cotangent)
 
 

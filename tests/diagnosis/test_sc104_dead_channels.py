@@ -1,0 +1,34 @@
+import numpy as np
+
+from tests.diagnosis import nets
+from tests.diagnosis.outcomes import fired, not_applicable, passed
+
+
+def test_fires():
+    diagnosis = nets.dead().diagnose()
+    finding = diagnosis.headline
+    assert finding.code == "SC104"
+    assert finding.severity == "issue"
+    assert (
+        finding.message
+        == "Both channels of feat are zero everywhere on this image, so every map at this layer is zero."
+    )
+    assert finding.channels == (0, 1)
+    assert finding.remedy is None
+
+
+def test_another_layer_when_asked_to_be_thorough():
+    finding = fired(nets.dead().diagnose(thorough=True), "SC104")
+    assert finding.remedy.layer in ("own", "logits", "image")
+    assert not finding.remedy_result.is_empty
+
+
+def test_quiet_where_one_channel_lives():
+    activations = np.zeros((nets.SIZE, nets.SIZE, 2))
+    activations[4, 4, 1] = 1e-3  # however small: small is measured beside the layer's largest
+    assert passed(nets.dead().but(activations=activations).diagnose(), "SC104") == "1 of 2 channels are live"
+
+
+def test_not_applicable():
+    assert "no path" in not_applicable(nets.dead().but(layer="aside").diagnose(), "SC104")
+    assert not_applicable(nets.broken().diagnose(), "SC104") == "the activations are not finite"
