@@ -4,7 +4,7 @@
 const HEADER = ".jupyter-widget-Collapse-header";
 const OPEN = "jupyter-widget-Collapse-open";
 const FIELDS = "input:not([type=checkbox], [type=radio], [type=file])[title], select[title], textarea[title]";
-const KEEPS = ".segcam-sentence, .segcam-legend"; // the space they have once taken is kept
+const KEEPS = ".segcam-sentence, .segcam-legend, .segcam-finding"; // the space they have once taken is kept
 const SPEAKS = /[\p{L}\p{N}]/u; // a label of "±" is no name
 const QUIET = 1000; // ms without a change before the sentence is spoken: not every step of a drag
 
