@@ -1,19 +1,14 @@
 """The explorer: draw a region, slide through layers and classes, see the map, the channels and a line in words."""
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from inspect import isroutine
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as W
 import numpy as np
 import traitlets
 
-from segcam_widgets.core.checks import whole_number
 from segcam_widgets.core.colours import class_colours
-from segcam_widgets.core.explain import must_be_probe
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery, resolve
@@ -25,17 +20,17 @@ from segcam_widgets.ui.canvas import SegmentationCanvas
 from segcam_widgets.ui.channels import ChannelView
 from segcam_widgets.ui.controls import QueryControls
 from segcam_widgets.ui.copying import CopyButton
+from segcam_widgets.ui.defaults import carried, differs_beside_layer, first_query, value_range
 from segcam_widgets.ui.display import DisplayControls
 from segcam_widgets.ui.evidence import EvidencePanel
 from segcam_widgets.ui.findings import FindingsPanel
 from segcam_widgets.ui.histogram import ChannelHistogram
 from segcam_widgets.ui.images import ImageChooser
 from segcam_widgets.ui.region_choice import RegionChoice
+from segcam_widgets.ui.sources import ProbeSource, Sources
 from segcam_widgets.ui.upload import Opener, UploadPanel
 
-ProbeSource = Probe | Callable[[], Probe]
 STATE_SCHEMA = 1
-BACKGROUND = ("background", "bg", "void", "unlabeled", "unlabelled", "other")
 
 
 class SegCamExplorer(W.VBox):
@@ -70,17 +65,14 @@ class SegCamExplorer(W.VBox):
     def __init__(
         self, probe: ProbeSource | Sequence[ProbeSource], *, opener: Opener | None = None, **kwargs: Any
     ) -> None:
-        sources = list(probe) if isinstance(probe, list | tuple) else [probe]
-        if not sources:
-            raise SegCamError("`probe` must be a probe, or a sequence with at least one. Received: an empty sequence.")
-        self._sources: list[Any] = sources
+        self._sources = Sources(probe)
         self._probe: Probe | None = None
         self._answered: Probe | None = None  # whom the explanation on view is about
         self._lock = threading.RLock()  # Jupyter calls handlers on two threads
         self._showing = False
         self._restoring = False
         self._opener = opener
-        self._opened(0)  # what cannot be opened is said before there is anything to clean up
+        self._sources.opened(0)  # what cannot be opened is said before there is anything to clean up
         self._session = explainer(self._show, self._fail, self._busy)
         self._build()
         super().__init__(self._layout_children(), **kwargs)
@@ -115,7 +107,7 @@ class SegCamExplorer(W.VBox):
         look = W.Accordion([self.display], titles=("Display",), selected_index=None)
         panels = [look, self.channels, self.evidence]
         if self._opener is not None:
-            upload = UploadPanel(self._opener, _value_range(self._opened(0).x), self._add_image, self._say_error)
+            upload = UploadPanel(self._opener, value_range(self._sources.opened(0).x), self._add_image, self._say_error)
             panels.append(W.Accordion([upload], titles=("Your own picture",), selected_index=None))
         left = W.VBox(
             [self.images, self.canvas, self.legend, self.findings],  # last: nothing below it is moved by its length
@@ -129,22 +121,6 @@ class SegCamExplorer(W.VBox):
         return [style, self.sentence, self.error, body, self.busy]
 
     # -------------------------------------------------------------- images
-
-    def _opened(self, index: int, argument: str = "index") -> Probe:
-        """One of the images, opened when it is first asked for."""
-        last = len(self._sources) - 1
-        if whole_number(index, argument, f"an image's number, 0 to {last}", least=0) > last:
-            raise SegCamError(f"`{argument}` must be an image's number, 0 to {last}. Received: {index}.")
-        source = self._sources[index]
-        if is_probe(source):
-            return source
-        if not isroutine(source) and not isinstance(source, partial):
-            raise SegCamError(
-                "`probe` must be what sc.open_probe(model, x) returns; for a model there is sc.explore(model, x). "
-                f"Received: {type(source).__name__}."
-            )
-        self._sources[index] = probe = source()
-        return probe
 
     def _add_image(self, probe: Probe, name: str) -> None:
         with self._lock:
@@ -165,7 +141,7 @@ class SegCamExplorer(W.VBox):
         SegCamError
             No such image, or it cannot be opened.
         """
-        probe = self._opened(index)
+        probe = self._sources.opened(index)
         with self._lock:
             previous = self.query
             self._probe = probe
@@ -173,7 +149,7 @@ class SegCamExplorer(W.VBox):
             self.controls.offer(probe)
             self.region.offer(probe)
             self.images.index = index
-            query = first_query(probe) if previous is None else self._carried(previous, probe)
+            query = first_query(probe) if previous is None else carried(previous, probe)
             if query == previous:  # to traitlets no change, yet it is asked about another image
                 self._ask_for(query)
             else:
@@ -190,25 +166,11 @@ class SegCamExplorer(W.VBox):
             self.canvas.set_heat(None)
             self.canvas.set_region_mask(None)
 
-    @staticmethod
-    def _carried(query: CamQuery, probe: Probe) -> CamQuery:
-        """The same question about another image: its own prediction is the region."""
-        kept = CamQuery(
-            query.layer, query.class_index, None, query.score, query.method, query.baseline, options=query.options
-        )
-        fresh = resolve(first_query(probe), probe)
-        try:
-            carried = resolve(kept, probe)
-        except SegCamError:  # another model: nothing to carry over
-            return fresh
-        there = carried.region is not None and carried.region.rasterize(probe).any()
-        return carried if there else resolve(replace(kept, class_index=fresh.class_index), probe)
-
     def _choose_image(self, index: int) -> None:
         try:
             self.open_image(index)
         except Exception as error:  # nobody sees what is raised in a handler
-            self._say_error(in_words(error))
+            self._say_error(words.in_words(error))
 
     # -------------------------------------------------------------- asking
 
@@ -237,7 +199,7 @@ class SegCamExplorer(W.VBox):
 
     def _forget(self, old: CamQuery | None, new: CamQuery) -> None:
         """What was known about layers being blank holds for one class, score, region and method."""
-        if old is not None and CamQuery(new.layer, **_beside_layer(old)) != new:
+        if old is not None and differs_beside_layer(old, new):
             self.controls.forget_blank()
 
     def _ask(self) -> None:
@@ -250,7 +212,7 @@ class SegCamExplorer(W.VBox):
                 query = self.controls.query(self.region.region(self.controls.class_slider.value, live))
                 self.query = query
             except Exception as error:  # nobody sees what is raised in a handler
-                self._say_error(in_words(error))
+                self._say_error(words.in_words(error))
 
     # -------------------------------------------------------------- answering, on the session's thread
 
@@ -295,13 +257,13 @@ class SegCamExplorer(W.VBox):
         try:
             self.query = query
         except Exception as error:  # nobody sees what is raised in a handler
-            self._say_error(in_words(error))
+            self._say_error(words.in_words(error))
 
     def _fail(self, request: tuple[Probe, CamQuery], error: Exception) -> None:
         """The reason in words; the last good picture stays."""
         if request[0] is not self._probe:
             return
-        message = in_words(error)
+        message = words.in_words(error)
         with self._lock:
             kept = self.explanation is not None and self._answered is self._probe
             self._say_error(f"{message} The picture still shows the last answer." if kept else message)
@@ -356,7 +318,7 @@ class SegCamExplorer(W.VBox):
             raise SegCamError(
                 f"`state` must be what `explorer.state` gave (schema {STATE_SCHEMA}). Received: {shown(state)}."
             )
-        resolve(CamQuery.from_dict(state["query"]), self._opened(state.get("image", 0), "state"))
+        resolve(CamQuery.from_dict(state["query"]), self._sources.opened(state.get("image", 0), "state"))
         self.display.check(state.get("display", {}))
         return dict(state)
 
@@ -378,7 +340,7 @@ class SegCamExplorer(W.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The widget, and for viewers that cannot run it a picture and a sentence."""
-        self.flush(timeout=20)
+        self._session.flush(timeout=20)
         bundle = super()._repr_mimebundle_(**kwargs)
         return snapshot.beside(bundle, self.probe, self.explanation)
 
@@ -391,63 +353,7 @@ class SegCamExplorer(W.VBox):
         if getattr(self, "comm", None) is None:  # closed already, or never built
             return
         self._session.close()
-        for widget in _family(self):
+        for widget in lifetime.family(self):
             if widget is not self:
                 widget.close()
         super().close()
-
-
-def first_query(probe: Probe) -> CamQuery:
-    """What a new view asks: the class that covers most and is no background, at the last layer that is no class score yet."""
-    part = words.shares(probe)
-    named = [i for i, name in enumerate(probe.class_names) if name.strip().lower() not in BACKGROUND and part[i] > 0]
-    index = max(named, key=lambda i: part[i]) if named else int(part.argmax())
-    last = probe.layers[-1]
-    layers = [layer for layer in probe.layers[1:] if layer.shape[2] != last.shape[2]] or list(probe.layers)
-    return CamQuery(layer=layers[-1].name, class_index=index)
-
-
-def _value_range(x: Any) -> str:
-    """Which of the usual ranges an input seems to have."""
-    if float(x.min()) < -0.05:
-        return "-1-1"
-    return "0-255" if float(x.max()) > 2 else "0-1"
-
-
-def is_probe(value: object) -> bool:
-    """Whether explanations can be asked of it; what else a probe can do is asked where it is needed."""
-    try:
-        must_be_probe(value)
-    except SegCamError:
-        return False
-    return True
-
-
-def in_words(error: Exception) -> str:
-    """What a person reads: a mistake's own sentence; of anything else also what it is."""
-    return str(error) if isinstance(error, SegCamError) else f"{type(error).__name__}: {error}"
-
-
-def _beside_layer(query: CamQuery) -> dict[str, Any]:
-    return {
-        "class_index": query.class_index, "region": query.region, "score": query.score, "method": query.method,
-        "baseline": query.baseline, "rival": query.rival, "options": query.options,
-    }  # fmt: skip
-
-
-def _family(widget: W.Widget) -> list[W.Widget]:
-    """A widget and everything it holds, children, layouts, styles, marks, axes and scales, each once."""
-    found: dict[str, W.Widget] = {}
-    stack: list[Any] = [widget]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, W.Widget):
-            if item.model_id in found:
-                continue
-            found[item.model_id] = item
-            stack.extend(getattr(item, name) for name in item.keys if name not in ("query", "explanation"))
-        elif isinstance(item, list | tuple):
-            stack.extend(item)
-        elif isinstance(item, dict):
-            stack.extend(item.values())
-    return list(found.values())

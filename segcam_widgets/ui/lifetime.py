@@ -7,6 +7,8 @@ thread behind. Notebooks say with each execution which cell it is; what an earli
 import weakref
 from typing import Any
 
+import ipywidgets as W
+
 _OF_CELL: dict[str, list[tuple[int, "weakref.ref[Any]"]]] = {}
 
 
@@ -42,3 +44,21 @@ def register(widget: Any) -> None:
         else:
             old.close()
     _OF_CELL[cell] = [*stay, (count, weakref.ref(widget))]
+
+
+def family(widget: W.Widget) -> list[W.Widget]:
+    """A widget and everything it holds, children, layouts, styles, marks, axes and scales, each once."""
+    found: dict[str, W.Widget] = {}
+    stack: list[Any] = [widget]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, W.Widget):
+            if item.model_id in found:
+                continue
+            found[item.model_id] = item
+            stack.extend(getattr(item, name) for name in item.keys if name not in ("query", "explanation"))
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+        elif isinstance(item, dict):
+            stack.extend(item.values())
+    return list(found.values())

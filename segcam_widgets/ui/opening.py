@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from segcam_widgets.errors import SegCamError
-from segcam_widgets.ui.explorer import SegCamExplorer, is_probe
+from segcam_widgets.ui.explorer import SegCamExplorer
+from segcam_widgets.ui.sources import is_probe
 
 ONE_EACH = ("image", "truth")
 

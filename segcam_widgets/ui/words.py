@@ -15,6 +15,7 @@ from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.core.wording import channel_words, map_words
+from segcam_widgets.errors import SegCamError
 
 STYLE = """<style>
 .segcam-explorer .segcam-finding { border-left: 4px solid var(--jp-border-color1, #999); padding: 4px 10px; margin: 4px 0;
@@ -90,7 +91,8 @@ def legend(probe: Probe, palette: NDArray[np.uint8], chosen: int) -> str:
     absent = len(part) - len(order)
     rest = f'<span class="segcam-entry"><small>{absent} more predicted nowhere</small></span>' if absent else ""
     named = 'role="group" aria-label="Predicted classes and their shares"'
-    return f'<div class="segcam-legend" {named}>{entries}{rest}</div>'
+    notes = "".join(f'<div class="segcam-note">{escape(note)}</div>' for note in getattr(probe, "notes", ()))
+    return f'<div class="segcam-legend" {named}>{entries}{rest}</div>{notes}'
 
 
 def percent(share: float) -> str:
@@ -128,3 +130,8 @@ def channel_table(rows: Sequence[tuple[int, float, float, float, float]]) -> str
 
 def _css(colour: NDArray[np.uint8]) -> str:
     return f"rgb({int(colour[0])},{int(colour[1])},{int(colour[2])})"
+
+
+def in_words(error: Exception) -> str:
+    """What a person reads: a mistake's own sentence; of anything else also what it is."""
+    return str(error) if isinstance(error, SegCamError) else f"{type(error).__name__}: {error}"

@@ -42,9 +42,9 @@ class Reader(HTMLParser):
 def html_of(explorer):
     import ipywidgets
 
-    from segcam_widgets.ui.explorer import _family
+    from segcam_widgets.ui.lifetime import family
 
-    return [w.value for w in _family(explorer) if isinstance(w, ipywidgets.HTML | ipywidgets.HTMLMath)]
+    return [w.value for w in family(explorer) if isinstance(w, ipywidgets.HTML | ipywidgets.HTMLMath)]
 
 
 @pytest.fixture

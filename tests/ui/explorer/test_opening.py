@@ -217,9 +217,9 @@ def test_an_uploaded_picture_is_one_more_image(explore, demo):
 
 
 def _panels(explorer):
-    from segcam_widgets.ui.explorer import _family
+    from segcam_widgets.ui.lifetime import family
 
-    return _family(explorer)
+    return family(explorer)
 
 
 def _upload(panel, name, content):
