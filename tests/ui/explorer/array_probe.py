@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segcam_widgets.core.probe import LayerInfo, Pullback
+from segcam_widgets.core.probe import LayerInfo, Pullback, Tail
 from segcam_widgets.errors import UnknownLayerError, must_be_one_of
 
 
@@ -74,6 +74,9 @@ class ArrayProbe:
 
     def bypass(self, layer: str) -> dict[str, np.ndarray]:
         return {}
+
+    def tail(self, layer: str) -> Tail:
+        return Tail({}, rectified=False, half_precision=False)
 
     def pullback(self, layer: str, cotangent: Any, at: Any = None) -> Pullback:
         given = cotangent if isinstance(cotangent, np.ndarray) else cotangent.to_array()

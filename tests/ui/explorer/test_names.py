@@ -18,7 +18,7 @@ EVIL = (
     "",
     " · blank",
 )
-ALLOWED = {"a", "b", "br", "div", "figcaption", "figure", "i", "img", "small", "span", "style", "table", "tbody", "td",
+ALLOWED = {"a", "b", "br", "details", "div", "figcaption", "figure", "i", "img", "p", "small", "span", "style", "summary", "table", "tbody", "td",
            "th", "thead", "tr"}  # fmt: skip
 
 
