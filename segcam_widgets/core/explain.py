@@ -101,7 +101,23 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
     Mapping", arXiv 2002.11434.
     """
     must_be_probe(probe)
-    probe.refresh()
+    for _ in range(2):
+        try:
+            answer, current = _answer(probe, query, progress)
+        except Cancelled:
+            raise
+        except SegCamError:
+            if not probe.refresh():
+                raise
+            continue  # with other weights it may be no mistake
+        # looking at the weights while the tail runs, and again only where that was not possible, is quicker than looking first
+        if current or not probe.refresh():
+            return answer
+    return _answer(probe, query, progress)[0]  # they change faster than one can look: somebody trains
+
+
+def _answer(probe: Probe, query: CamQuery, progress: Progress | None) -> tuple[Explanation, bool]:
+    """An answer from what the probe has computed, and whether the weights are known to be those it was computed with."""
     resolved = resolve(query, probe)
     must_be_finite("logits", probe.logits, resolved.layer)  # before the region, which NaN may have made empty
     mask = region_mask(probe, resolved)
@@ -109,7 +125,8 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
     given = score_input(probe, resolved, mask)
     activations = probe.activations(resolved.layer)
     report(progress, 0.1, f"{resolved.method} at {resolved.layer}")
-    gradients = probe.pullback(resolved.layer, score.cotangent(given).divided(int(mask.sum()))).gradients
+    pulled = probe.pullback(resolved.layer, score.cotangent(given).divided(int(mask.sum())))
+    gradients = pulled.gradients
     must_be_finite("activations", activations, resolved.layer)
     must_be_finite("gradients", gradients, resolved.layer)
     size = (activations.shape[0], activations.shape[1])
@@ -119,7 +136,7 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
         cam = weighted_map(result.weights, activations, baseline) if result.cam is None else result.cam
     must_be_finite("map's values", cam, resolved.layer)
     report(progress, 1.0, "done")
-    return Explanation(
+    answer = Explanation(
         query=resolved,
         score=score.value(given),
         mask=mask,
@@ -132,3 +149,4 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
         layer=probe.layer(resolved.layer),
         notes=result.notes,
     )
+    return answer, pulled.current

@@ -44,10 +44,14 @@ class Pullback:
         Gradient of sum(cotangent * logits) with respect to the layer's output.
     bypass : mapping of str to float (or ndarray (B,))
         For every tensor that goes round the layer, <gradient there, the tensor>: its share of the score to first order.
+    current : bool
+        True where the model's weights were seen to be those of the probe's activations and prediction while this was
+        computed. False where nobody looked: :meth:`Probe.refresh` does.
     """
 
     gradients: Float = field(repr=False)
     bypass: Mapping[str, float | NDArray[np.float64]]
+    current: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ class Engine:
     plan : Plan
         Without the squashing function.
     logits : Logits
+    weights : WeightWatch
+        Tells whether they changed.
     traces : int
         How many functions were compiled so far (tests count them).
     """
@@ -87,7 +89,7 @@ class Engine:
         self._cuts: dict[int, Cut] = {}
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
-        self._weights = WeightWatch(_variables(model, recorded))
+        self.weights = WeightWatch(_variables(model, recorded))
 
     @property
     def current(self) -> bool:
@@ -179,10 +181,6 @@ class Engine:
         with self._lock:
             pending = list(self._pending.values())
         wait(pending, timeout)
-
-    def weights_version(self) -> int:
-        """A number that differs from the last one exactly if some weight was written since."""
-        return self._weights.version()
 
 
 def _must_have_graph(model: Any) -> None:

@@ -29,7 +29,8 @@ class Live:
     whole : callable
         (activations, bypass, *factors) -> (gradients, shares), forwards and backwards.
     backward : callable or None
-        (saved, activations, bypass, *factors) -> the same, backwards alone. None where the graph cannot be split.
+        (saved, activations, bypass, *factors) -> the same, backwards alone, and the values of the watched variables
+        behind. None where the graph cannot be split.
     slots : tuple of int
         The first of `saved`: outputs of layers of the tail.
     rest : callable or None
@@ -51,8 +52,11 @@ def concrete(function: Callable[..., Any], *like: Any) -> Any:
     return tf.function(function, autograph=False).get_concrete_function(*spec)
 
 
-def live(cut: Cut, head: Head, arguments: Sequence[Any]) -> Live:
-    """Compile a pullback for arguments like these: (activations, bypass, *factors), each of batch 1."""
+def live(cut: Cut, head: Head, arguments: Sequence[Any], watch: Callable[[], Sequence[tf.Tensor]]) -> Live:
+    """Compile a pullback for arguments like these: (activations, bypass, *factors), each of batch 1.
+
+    `watch` reads variables: a look at the weights that costs no call of its own.
+    """
     forward: dict[str, int | None] = {}
 
     def note(env: Env) -> None:
@@ -63,12 +67,14 @@ def live(cut: Cut, head: Head, arguments: Sequence[Any]) -> Live:
 
     whole = concrete(pullback(cut, head, 1, note), *arguments)
     try:
-        return _split(whole, forward, arguments)
+        return _split(whole, forward, arguments, watch)
     except Exception:  # splitting saves time and nothing else: a graph that does not allow it runs whole
         return Live(whole)
 
 
-def _split(whole: Any, forward: dict[str, int | None], arguments: Sequence[Any]) -> Live:
+def _split(
+    whole: Any, forward: dict[str, int | None], arguments: Sequence[Any], watch: Callable[[], Sequence[tf.Tensor]]
+) -> Live:
     activations, bypass, *_ = arguments
     free = len(whole.inputs) - len(whole.captured_inputs)
     entries = [tensor.name for tensor in whole.inputs[:free]]
@@ -83,7 +89,7 @@ def _split(whole: Any, forward: dict[str, int | None], arguments: Sequence[Any])
     def backward(kept: Sequence[tf.Tensor], *given: Any) -> Any:
         replaced = dict(zip((t.name for t in saved), kept, strict=True))
         replaced |= {tensor.name: tf.constant(_shape(tensor), tensor.dtype) for tensor in shapes}
-        return tuple(transplant(whole.outputs, nodes, given, replaced))
+        return (*transplant(whole.outputs, nodes, given, replaced), *watch())
 
     def rest(*given: Any) -> Any:
         return transplant(inner, _frontier(inner, lambda _: False)[2], given, {})

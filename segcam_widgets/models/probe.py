@@ -63,7 +63,7 @@ class KerasProbe:
         self.x: Float = frozen(np.array(x))  # copies: what the user does to theirs later is no part of this
         self.image: NDArray[np.uint8] = frozen(np.array(image))
         self._tensors = Activations(engine.plan, tf.constant(x.astype(engine.input_dtype)), budget)
-        self._version = engine.weights_version()
+        self._version = engine.weights.version()
         raw = self._tensors.get([engine.logits.slot])[0]
         size = head_size(engine.plan, engine.logits.slot, tuple(raw.shape), self._tensors.shapes)
         self.head = choose_head(engine.logits.squash, head, int(raw.shape[-1]))
@@ -138,7 +138,7 @@ class KerasProbe:
 
     def refresh(self) -> bool:
         """Drop activations and prediction if the model's weights have changed since they were computed."""
-        version = self._engine.weights_version()
+        version = self._engine.weights.version()
         with self._lock:
             if version == self._version:
                 return False
@@ -181,11 +181,12 @@ class KerasProbe:
         if at is not None:
             source, batched_at = self._as_activations(target, at, "at")
             batched = batched or batched_at
-        gradients, shares = self._pull(target, factors, source)
+        gradients, shares, seen = self._pull(target, factors, source)
         names = self._engine.cut(target.slot, target.name).bypass_names
+        current = seen == self._version
         if batched:
-            return Pullback(frozen(gradients), dict(zip(names, shares, strict=True)))
-        return Pullback(frozen(gradients[0]), {n: float(s[0]) for n, s in zip(names, shares, strict=True)})
+            return Pullback(frozen(gradients), dict(zip(names, shares, strict=True)), current)
+        return Pullback(frozen(gradients[0]), {n: float(s[0]) for n, s in zip(names, shares, strict=True)}, current)
 
     def pullback_float32(self, layer: str, cotangent: Cotangent | Float) -> Pullback:
         """The pullback of one field with everything after the layer in 32 bits; run once, not compiled.

@@ -14,7 +14,7 @@ from segcam_widgets.models.live import Live, live
 from segcam_widgets.models.tensors import Activations
 
 Float = NDArray[np.float32]
-Pulled = tuple[Float, NDArray[np.float64]]
+Pulled = tuple[Float, NDArray[np.float64], int | None]
 HALF_PRECISION_TRIES = (0, 6, 12)
 """Powers of two by which the loudest value of a field is below 1, tried in turn until nothing overflows."""
 
@@ -51,6 +51,8 @@ class Puller:
         -------
         gradients : ndarray, (B, h, w, K) float32
         shares : ndarray, (bypass, B) float64
+        seen : int or None
+            The version of the weights that was seen on the way; None where nobody looked.
         """
         loudest = float(np.abs(factors[-1]).max())
         if self._tensors.full_precision or not 0 < loudest < np.inf:
@@ -59,24 +61,26 @@ class Puller:
         for less in HALF_PRECISION_TRIES:
             scale = np.float32(2.0 ** -(np.ceil(np.log2(loudest)) + less))
             pulled = self._pull(target, [*factors[:-1], factors[-1] * scale], source)
-            if all(np.isfinite(values).all() for values in pulled):
+            if all(np.isfinite(values).all() for values in pulled[:2]):
                 break
         assert pulled is not None  # there is a first try
-        return pulled[0] / scale, pulled[1] / scale
+        return pulled[0] / scale, pulled[1] / scale, pulled[2]
 
     def _pull(self, target: Target, factors: list[Float], source: tf.Tensor | None) -> Pulled:
         cut = self._engine.cut(target.slot, target.name)
         batch = max(int(factors[0].shape[0]), 1 if source is None else int(source.shape[0]))
         tensors = [tf.constant(np.broadcast_to(f, (batch, *f.shape[1:])) if len(f) == 1 else f) for f in factors]
         if source is None and batch == 1:
-            gradients, shares = self._live(cut, tensors)
+            gradients, shares, *values = self._live(cut, tensors)
         else:
             own, *bypass = self._tensors.get([cut.target, *cut.bypass])
             source = own if source is None else tf.cast(source, own.dtype)
             key = ("pullback", cut.target, self._tensors.size, batch, int(source.shape[0]), len(factors))
             function = differentiate.pullback(cut, self._head, batch)
-            gradients, shares = self._engine.call(key, function, [source, bypass, *tensors], len(cut.tail) > DEEP)
-        return np.asarray(gradients), np.asarray(shares, np.float64)
+            arguments = [source, bypass, *tensors]
+            gradients, shares, *values = self._engine.call(key, function, arguments, len(cut.tail) > DEEP)
+        seen = self._engine.weights.version(values) if values else None
+        return np.asarray(gradients), np.asarray(shares, np.float64), seen
 
     def _live(self, cut: Cut, factors: list[tf.Tensor]) -> Any:
         """One field, at the image's own activations: the backward half alone, where what it needs can be held."""
@@ -84,7 +88,7 @@ class Puller:
 
         def build() -> Live:
             own, *bypass = self._tensors.get(slots)
-            return live(cut, self._head, [own, bypass, *factors])
+            return live(cut, self._head, [own, bypass, *factors], self._engine.weights.read)
 
         key = ("live", cut.target, self._tensors.size, len(factors))
         built = self._engine.compiled(key, build, len(cut.tail) > DEEP)

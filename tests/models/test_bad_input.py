@@ -68,7 +68,9 @@ def test_what_is_no_array(x):
 
 
 def test_complex_numbers():
-    assert refused(small(), image().astype(complex)) == "`x` must be an array of real numbers. Received: dtype complex128."
+    assert (
+        refused(small(), image().astype(complex)) == "`x` must be an array of real numbers. Received: dtype complex128."
+    )
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float16", "float64", "bool"])

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 import segcam_widgets as sc
+from segcam_widgets.models.engine import DEEP
 from segcam_widgets.models.weights import WeightWatch
 from tests.models.networks import CLASSES, SIZE, Seeds, image, small, softmax_then_resize, with_norms
 from tests.models.reference import relative
@@ -96,6 +97,65 @@ def test_after_any_change_answers_are_those_of_the_new_weights(change, end):
     assert relative(answer.cam, fresh.cam) < 1e-5
     assert relative(answer.gradients, fresh.gradients) < 1e-5
     np.testing.assert_allclose(probe.probabilities, model(probe.x, training=False).numpy()[0], atol=1e-5)
+
+
+def test_after_a_change_in_a_deep_network_whose_tail_is_not_compiled_yet():
+    model, *_ = counted(convolutions=DEEP + 2)
+    probe = sc.open_probe(model, image())
+    query = sc.CamQuery("first", 1, sc.Everything())
+    assert not probe.pullback("first", np.ones(probe.logits.shape)).current  # eagerly: nobody looked
+    kernel = model.get_layer("first").kernel
+    kernel.assign(-kernel.numpy())
+    for _ in range(2):  # eagerly, and compiled
+        answer = sc.explain(probe, query)
+        twin, *_ = counted(convolutions=DEEP + 2)
+        twin.set_weights(model.get_weights())
+        assert relative(answer.cam, sc.explain(sc.open_probe(twin, image()), query).cam) < 1e-5
+        probe._engine.settle()
+        kernel.assign(kernel.numpy() * 0.5)
+    assert probe.pullback("first", np.ones(probe.logits.shape)).current is False
+    probe.refresh()
+    assert probe.pullback("first", np.ones(probe.logits.shape)).current
+
+
+def only_class(model, index):
+    """Make the network predict one class everywhere."""
+    bias = np.full(CLASSES, -50, np.float32)
+    bias[index] = 50
+    model.get_layer("logits").bias.assign(bias)
+
+
+def test_a_mistake_of_the_old_weights_is_none_of_the_new():
+    model = small()
+    only_class(model, 0)
+    probe = sc.open_probe(model, image())
+    with pytest.raises(sc.EmptyRegionError):
+        sc.explain(probe, sc.CamQuery("deep", 3))
+    only_class(model, 3)
+    assert sc.explain(probe, sc.CamQuery("deep", 3)).mask.all()
+    with pytest.raises(sc.EmptyRegionError):
+        sc.explain(probe, sc.CamQuery("deep", 0))
+
+
+def test_while_somebody_trains_answers_still_come():
+    import threading
+
+    model = small()
+    probe = sc.open_probe(model, image())
+    bias, stop = model.get_layer("dec").bias, threading.Event()
+
+    def train():
+        while not stop.is_set():
+            bias.assign_add(np.full(6, 1e-6, np.float32))
+
+    trainer = threading.Thread(target=train)
+    trainer.start()
+    try:
+        for _ in range(10):
+            assert sc.explain(probe, QUERY).cam.shape == (8, 8)
+    finally:
+        stop.set()
+        trainer.join()
 
 
 def test_refresh_says_whether_anything_went():
@@ -201,7 +261,7 @@ def test_the_held_values_are_those_that_were_seen():
 
 
 def test_where_addresses_cannot_be_seen_values_are_compared(monkeypatch):
-    monkeypatch.setattr("segcam_widgets.models.weights._address", lambda tensor: None)
+    monkeypatch.setattr("segcam_widgets.models.weights._place", lambda tensor: None)
     variable = tf.Variable([1.0, 2.0])
     watch = WeightWatch([variable])
     assert watch.version() == 0
@@ -209,6 +269,11 @@ def test_where_addresses_cannot_be_seen_values_are_compared(monkeypatch):
     assert watch.version() == 0
     variable.assign([2.0, 1.0])
     assert watch.version() == watch.version() == 1
+
+
+def test_a_variable_of_no_elements_changes_nothing():
+    watch = WeightWatch([tf.Variable(np.zeros((0, 3), np.float32)), tf.Variable(1.0)])
+    assert watch.version() == watch.version() == 0
 
 
 def test_a_model_without_weights_never_changes():
