@@ -81,10 +81,12 @@ def write_notebook(source):
 
 def run(source):
     """Run a notebook top to bottom in a fresh kernel; an error in a cell is raised here, with its traceback."""
-    notebook = as_notebook(source)
-    NotebookClient(
-        notebook, timeout=TIMEOUT, kernel_name="python3", resources={"metadata": {"path": NOTEBOOKS}}
-    ).execute()
+    return execute(as_notebook(source), NOTEBOOKS)
+
+
+def execute(notebook, folder):
+    """Run a notebook in place, in a fresh kernel that starts in a folder."""
+    NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = _joined(cell.outputs)

@@ -103,7 +103,7 @@ with tempfile.TemporaryDirectory() as folder:
 # ## Your own network
 #
 # ```python
-# explorer = sc.explore("model.keras", x, class_names=[...])      # x: (H, W, C), as the model eats it
+# explorer = sc.explore("model.keras", x, class_names=[...])  # x: (H, W, C), as the model eats it
 # explorer = sc.explore(model, image=photo, preprocess=my_preprocess)
 # ```
 #

@@ -134,6 +134,14 @@ def test_it_runs_and_the_page_says_what_it_says(source, ran):
 
 
 @pytest.mark.notebook
+def test_what_voila_shows_on_binder_is_an_explorer_on_the_blank_class():
+    notebook = pages.execute(nbformat.read(ROOT / "binder" / "explorer.ipynb", as_version=4), ROOT / "binder")
+    (output,) = notebook.cells[-1].outputs
+    assert "application/vnd.jupyter.widget-view+json" in output.data
+    assert output.data["text/plain"].startswith("Seg-Grad-CAM of brick at tail_conv2")
+
+
+@pytest.mark.notebook
 @by_name
 def test_no_cell_warns(source, ran):
     said = [
