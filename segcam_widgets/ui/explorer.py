@@ -13,7 +13,7 @@ from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.diagnosis import Diagnosis
-from segcam_widgets.errors import SegCamError, shown
+from segcam_widgets.errors import EmptyRegionError, NonFiniteError, SegCamError, shown
 from segcam_widgets.session import explainer
 from segcam_widgets.ui import code, lifetime, snapshot, words
 from segcam_widgets.ui.canvas import SegmentationCanvas
@@ -272,6 +272,8 @@ class SegCamExplorer(W.VBox):
                 self.sentence.value = words.NO_SENTENCE
                 self.histogram.clear()
                 self._draw_legend(*request)
+        if isinstance(error, EmptyRegionError | NonFiniteError):  # there is a rule for these, and perhaps a remedy
+            self.findings.ask(*request)
 
     def _busy(self, on: bool) -> None:
         (self.busy.add_class if on else self.busy.remove_class)("segcam-on")

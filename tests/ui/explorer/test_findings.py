@@ -112,9 +112,16 @@ def test_another_layer_has_every_channel_on(explorer):
     assert explorer.evidence.off == ()
 
 
-def test_an_empty_region_is_said_by_the_map_and_not_diagnosed_wrongly(explorer):
+def test_an_empty_region_is_diagnosed_and_remedied(explorer):
     before = explorer.explanation
-    explorer.query = sc.CamQuery("tail_conv2", "brick", region=sc.Rectangle(0, 0, 0, 0))
-    explorer.flush(60)
+    # at this layer the true pixels have a map; at tail_conv2 that one would be blank too, and no remedy is offered
+    explorer.query = sc.CamQuery("tail_conv8", "brick", region=sc.Rectangle(0, 0, 0, 0))
+    assert explorer.flush(60)
     assert "region" in explorer.error.value
     assert explorer.explanation is before
+    assert explorer.diagnosis.headline.code == "SC101"
+    explorer.findings.apply.click()
+    assert explorer.flush(60)
+    assert explorer.query.region == sc.TruthClass(0)
+    assert explorer.explanation.mask.any()
+    assert explorer.error.value == ""
