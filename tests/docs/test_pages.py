@@ -1,0 +1,95 @@
+"""The documentation says what is there: its code runs, its names exist, its tables hold every entry."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import segcam_widgets as sc
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+WRITTEN = [DOCS / "asking.md", *sorted((DOCS / "how-to").glob("*.md"))]
+PAGES = sorted(path for path in [*DOCS.glob("*.md"), *DOCS.glob("how-to/*.md"), ROOT / "README.md"])
+
+
+@pytest.fixture(scope="module")
+def tables():
+    spec = importlib.util.spec_from_file_location("tables", DOCS / "tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def code_of(page):
+    return "\n".join(re.findall(r"```python\n(.+?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+
+
+RUN = """
+import sys, traceback
+from pathlib import Path
+failed = []
+for path in sys.argv[1:]:
+    try:
+        exec(compile(Path(path).read_text(), path, "exec"), {"__name__": "__main__"})
+    except Exception:
+        failed.append(path)
+        traceback.print_exc()
+sys.exit(len(failed))
+"""
+
+
+@pytest.mark.keras
+def test_the_code_of_the_pages_runs(tmp_path):
+    # in a process of their own: what a how-to registers stays registered
+    for page in WRITTEN:
+        (tmp_path / f"{page.stem}.py").write_text(code_of(page), encoding="utf-8")
+    paths = [str(tmp_path / f"{page.stem}.py") for page in WRITTEN]
+    ran = subprocess.run([sys.executable, "-c", RUN, *paths], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-4000:]
+
+
+def test_links_of_the_readme_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r'<img src="([^"]+)"', text)
+    assert len(targets) > 10
+    assert all((ROOT / target).exists() for target in targets), [t for t in targets if not (ROOT / t).exists()]
+
+
+def test_there_is_code_to_run():
+    assert all(code_of(page).count("sc.") for page in WRITTEN)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_every_public_name_on_a_page_exists(page):
+    named = set(re.findall(r"\bsc\.([A-Za-z_]\w*)", page.read_text(encoding="utf-8")))
+    assert named <= set(sc.__all__), named - set(sc.__all__)
+
+
+def test_the_api_page_has_every_public_name_once(tables):
+    listed = re.findall(r"^\.\. \w+:: segcam_widgets\.(\w+)", tables.api(), re.MULTILINE)
+    assert sorted(listed) == sorted(set(sc.__all__) - {"__version__"})
+
+
+def test_the_tables_hold_every_entry_in_order(tables):
+    for table, registry in ((tables.scores, sc.SCORES), (tables.methods, sc.METHODS)):
+        assert re.findall(r"^\| `([\w+-]+)` \|", table(), re.MULTILINE) == list(registry)
+    assert re.findall(r"^\| \[(SC\d+)\]", tables.rules(), re.MULTILINE) == [rule.code for rule in sc.RULES.values()]
+
+
+def test_a_table_s_cells_stay_cells(tables):
+    assert tables.markdown_table(["a", "b"], [["x | y", 1]]) == "| a | b |\n| --- | --- |\n| x \\| y | 1 |\n"
+
+
+def test_the_command_line_page_has_every_command(tables):
+    assert re.findall(r"^## segcam (\w+)", tables.command_line(), re.MULTILINE) == ["demo", "explore", "explain"]
+
+
+def test_architecture_names_the_rooms_that_stand():
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    named = {name.rstrip("/") for name in re.findall(r"^\| `([\w./]+)` \|", page, re.MULTILINE) if "(" not in name}
+    here = {path.name for path in (ROOT / "segcam_widgets").iterdir() if not path.name.startswith(("_", "py."))}
+    assert here - {"errors.py"} == named & here
