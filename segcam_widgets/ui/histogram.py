@@ -12,14 +12,15 @@ from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.wording import channel_words
 from segcam_widgets.ui.quiet import Quiet
 
-UP, DOWN = "#b2182b", "#2166ac"
-"""Positive and negative, the ends of the map's own colour scale: solid, since a scale with a white middle hides small bars."""
+UP, DOWN = "#cc3340", "#2f78bf"
+"""Positive and negative, the hues of the map's own scale: solid, since a scale with a white middle hides small bars, and of
+a lightness that stands out from a white page and from a dark one."""
 QUANTITIES = {
     "pooled gradient": "gradient",
     "region contribution": "contribution",
     "gradient within the channel": "distribution",
 }
-CHOSEN, SPOKEN = "#e08214", "#7a7a7a"
+CHOSEN, SPOKEN = "#c56f0a", "#7a7a7a"
 BINS = 41
 FRAMED = 48
 """Up to this many bars a frame leaves room for the colour."""
