@@ -129,9 +129,8 @@ class Case:
         """How many values are NaN or infinite, of logits, activations, gradients and the map; empty where none are."""
         found = {} if self.logits is not None else {"logits": self._broken_logits()}
         for what, values in (("activations", self.activations), ("gradients", self.gradients)):
-            broken = 0 if values is None else int((~np.isfinite(values)).sum())
-            if broken:
-                found[what] = broken
+            if values is not None and not np.isfinite(values).all():
+                found[what] = int((~np.isfinite(values)).sum())
         if not found and not self.unreachable and not self.lacks("region"):
             try:
                 self._asked = explain(self.probe, self.query)

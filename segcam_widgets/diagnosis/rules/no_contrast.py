@@ -1,6 +1,7 @@
 """SC105: the layer says the same everywhere."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
@@ -24,11 +25,11 @@ class NoContrast(Rule):
         assert activations is not None
         if activations[:, :, 0].size == 1:
             return self.not_here("the layer has a single cell")
-        live = activations[:, :, case.live].astype(np.float64)
-        spread = live.std((0, 1)) / np.maximum(np.abs(live.mean((0, 1))), 1e-300)
-        largest = float(spread.max())
-        if largest >= FLAT:
-            return f"the liveliest channel varies by {number(largest)} of its mean"
+        for channel in np.flatnonzero(case.live):  # one with contrast is enough, and most often the first has it
+            spread = contrast(activations[:, :, channel])
+            if spread >= FLAT:
+                return f"channel {channel} varies by {number(spread)} of its mean"
+        largest = max(contrast(activations[:, :, channel]) for channel in np.flatnonzero(case.live))
         return Hit(
             f"No live channel of {case.query.layer} varies by more than {number(largest)} of its mean over the image: any map "
             "at this layer is nearly one colour.",
@@ -36,3 +37,10 @@ class NoContrast(Rule):
             "Compare with the channels' mean (baseline), or choose an earlier layer. If the images themselves have no contrast, "
             "check how they are scaled.",
         )
+
+
+def contrast(channel: NDArray[np.floating]) -> float:
+    """std / |mean| over the map, in float64; infinite for a channel whose mean is zero and that varies."""
+    mean = abs(float(channel.mean(dtype=np.float64)))
+    deviation = float(channel.std(dtype=np.float64))
+    return deviation / mean if mean > 0 else (float("inf") if deviation > 0 else 0.0)
