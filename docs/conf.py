@@ -14,10 +14,10 @@ author = "segcam_widgets contributors"
 copyright = author
 version = release = segcam_widgets.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
+extensions = ["mathml", "myst_parser", "sphinx.ext.autodoc", "numpydoc"]
 exclude_patterns = ["_build", "generated"]  # what is generated is included by the pages
 
-myst_enable_extensions = ["html_image"]
+myst_enable_extensions = ["dollarmath", "html_image"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
@@ -25,6 +25,7 @@ autodoc_typehints = "none"  # the docstrings say type, shape, unit and range
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"segcam_widgets {release}"
 html_static_path = ["_static"]
