@@ -28,7 +28,7 @@ Built = TypeVar("Built")
 DEEP = 20
 """Tails with more steps than this answer eagerly at first and are compiled behind the answer (graph notes: 30-200 ms below)."""
 KEPT = 48
-"""Compiled functions kept a model; each holds 5-9 MB."""
+"""Compiled functions kept a model; each holds 3 to 15 MB."""
 
 _ENGINES: "weakref.WeakKeyDictionary[Any, dict[tuple[str, bool], Engine]]" = weakref.WeakKeyDictionary()
 _LOCK = threading.Lock()
@@ -86,6 +86,7 @@ class Engine:
         self.traces = 0
         self._functions: OrderedDict[Hashable, Any] = OrderedDict()
         self._pending: dict[Hashable, Future[Any]] = {}
+        self._eager: set[Hashable] = set()
         self._cuts: dict[int, Cut] = {}
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
@@ -136,17 +137,27 @@ class Engine:
     def compiled(self, key: Hashable, build: Callable[[], Built], deep: bool) -> Built | None:
         """What was built under a key, once for all images of a size; None while a deep one is built in the background.
 
-        None for good where `build` failed in the background: some code runs eagerly and cannot be traced.
+        None for good where it cannot be built: some layers run eagerly alone (a Python `if` on values, say).
         """
         with self._lock:
             if key in self._functions:
                 self._functions.move_to_end(key)
                 return self._functions[key]
-            if deep:
-                if key not in self._pending:
-                    self._pending[key] = _COMPILER.submit(self._build, key, build)
+            if key in self._pending or key in self._eager:
                 return None
+            if deep:
+                self._pending[key] = _COMPILER.submit(self._try, key, build)
+                return None
+            return self._try(key, build)
+
+    def _try(self, key: Hashable, build: Callable[[], Built]) -> Built | None:
+        try:
             return self._build(key, build)
+        except Exception:  # whatever stops a trace, the eager run tells it better, or does not mind
+            with self._lock:
+                self._pending.pop(key, None)
+                self._eager.add(key)
+            return None
 
     def in_graph(self, key: Hashable, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """The compiled function of a key, for what cannot run eagerly; traced here, while other questions go on."""

@@ -1,14 +1,16 @@
 """The live query's backward half: what it keeps of the forward pass, and that it answers as the whole does."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import segcam_widgets as sc
+from segcam_widgets.models.engine import DEEP
 from segcam_widgets.models.live import Live
 from segcam_widgets.models.probe import KerasProbe
-from tests.models.networks import SIZE, STRUCTURES, control_flow, image, small, with_norms
-from tests.models.reference import relative
+from tests.models.networks import CLASSES, SIZE, STRUCTURES, Seeds, control_flow, image, small, with_norms
+from tests.models.reference import relative, tape_gradient
 
 pytestmark = pytest.mark.keras
 
@@ -92,6 +94,35 @@ def test_a_graph_that_cannot_be_split_runs_whole(monkeypatch):
     monkeypatch.undo()
     again = sc.open_probe(control_flow(), image())
     np.testing.assert_allclose(again.pullback("conv", field).gradients, whole, rtol=1e-4, atol=1e-6)
+
+
+@keras.saving.register_keras_serializable("segcam_tests")
+class Choosy(keras.layers.Layer):
+    """A Python `if` on values: runs eagerly, and cannot be traced."""
+
+    def call(self, x):
+        return 2 * x if float(keras.ops.max(x)) > 0 else x
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
+@pytest.mark.parametrize("convolutions", [1, DEEP + 1])
+def test_what_cannot_be_traced_is_answered_eagerly(convolutions):
+    seeds = Seeds(9500)
+    inputs = keras.Input((SIZE, SIZE, 3), name="image")
+    x = Choosy(name="choosy")(seeds.conv(4, name="first")(inputs))
+    for number in range(convolutions):
+        x = seeds.conv(4, name=f"conv{number}")(x)
+    model = keras.Model(inputs, seeds.conv(CLASSES, 1, activation=None, name="logits")(x))
+    probe = sc.open_probe(model, image())
+    field = np.random.default_rng(0).normal(size=probe.logits.shape).astype(np.float32)
+    theirs = tape_gradient(model, model.get_layer("first"), 1, probe.x, field=field, ends_with="none")
+    for _ in range(2):
+        assert relative(probe.pullback("first", field).gradients, theirs) < 1e-5
+        probe._engine.settle()
+    np.testing.assert_allclose(probe.replay("first", probe.activations("first")), probe.logits, rtol=1e-5, atol=1e-5)
+    assert probe._engine.traces == 0
 
 
 def test_where_it_does_not_fit_the_tail_runs_whole():
