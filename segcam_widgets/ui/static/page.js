@@ -4,6 +4,8 @@
 const HEADER = ".jupyter-widget-Collapse-header";
 const OPEN = "jupyter-widget-Collapse-open";
 const FIELDS = "input:not([type=checkbox], [type=radio], [type=file])[title], select[title], textarea[title]";
+// Notebook 7 takes arrows, Enter and Space from whatever has the focus and is not written in
+const PRESSED = ".noUi-handle, button, select, input, summary, [tabindex]";
 const KEEPS = ".segcam-sentence, .segcam-legend, .segcam-finding"; // the space they have once taken is kept
 const SPEAKS = /[\p{L}\p{N}]/u; // a label of "±" is no name
 const QUIET = 1000; // ms without a change before the sentence is spoken: not every step of a drag
@@ -45,7 +47,6 @@ function nameField(field) {
 function nameHeader(header) {
   set(header, "role", "button");
   set(header, "tabindex", "0");
-  set(header, "data-lm-suppress-shortcuts", "true"); // Enter is not the notebook's "edit the cell"
   set(header, "aria-expanded", String(header.parentElement.classList.contains(OPEN)));
 }
 
@@ -119,6 +120,7 @@ export default {
         const texts = model.get("slider_texts");
         root.querySelectorAll(".noUi-handle").forEach((handle) => nameSlider(handle, texts));
         root.querySelectorAll(FIELDS).forEach(nameField);
+        root.querySelectorAll(PRESSED).forEach((pressed) => set(pressed, "data-lm-suppress-shortcuts", "true"));
         root.querySelectorAll(HEADER).forEach(nameHeader);
         root.querySelectorAll(".bqplot.figure").forEach(nameFigure);
         keep();
