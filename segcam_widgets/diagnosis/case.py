@@ -204,7 +204,10 @@ class Case:
         """The map whose weights are judged: the asked one, for a raw logit of a softmax the margin's. Needs "map"."""
         if not self.raw_logit:
             return self.asked
-        return explain(self.probe, replace(self.query, score="margin"))
+        try:
+            return explain(self.probe, replace(self.query, score="margin"))
+        except NonFiniteError:  # of the rivals alone
+            return self.asked
 
     @cached_property
     def weights(self) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ Where all are (convolution, ReLU, max pooling, batch normalisation at inference,
 for the whole score but for what biases and offsets carry. Elsewhere the rest also holds the curvature.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -41,6 +41,25 @@ _SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"}
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 
 
+class Curved(Mapping[str, str]):
+    """What :func:`curved_steps` finds, looked for when somebody asks: it takes a trace of the tail."""
+
+    def __init__(self, find: Callable[[], Mapping[str, str]]) -> None:
+        self._find = find
+
+    def __getitem__(self, path: str) -> str:
+        return self._find()[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._find())
+
+    def __len__(self) -> int:
+        return len(self._find())
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
 def curved_steps(cut: Cut, activations: tf.Tensor, bypass: Iterable[tf.Tensor]) -> dict[str, str]:
     """The steps of a tail that are not piecewise linear in what they read: {path: operation}, in order.
 
@@ -59,7 +78,10 @@ def curved_steps(cut: Cut, activations: tf.Tensor, bypass: Iterable[tf.Tensor]) 
 
     if not cut.tail:
         return {}
-    traced = concrete(function, activations, list(bypass))
+    try:
+        traced = concrete(function, activations, list(bypass))
+    except Exception:  # code of the user's own that runs eagerly alone
+        return {f"{cut.tail[0].path} to {cut.tail[-1].path}": "cannot be traced"}
     entries = traced.inputs[: len(traced.inputs) - len(traced.captured_inputs)]
     known = {t.op.name: LINEAR if t.dtype.is_floating else STEPWISE for t in entries}
     definition = traced.graph.as_graph_def()

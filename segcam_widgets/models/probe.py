@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from segcam_widgets.models.arguments import choose_head, name_classes, read_trut
 from segcam_widgets.models.differentiate import Head
 from segcam_widgets.models.engine import DEEP, Engine, Target
 from segcam_widgets.models.grids import head_size
-from segcam_widgets.models.linearity import curved_steps, is_rectified
+from segcam_widgets.models.linearity import Curved, curved_steps, is_rectified
 from segcam_widgets.models.precise import in_float32, widened
 from segcam_widgets.models.prediction import Prediction, frozen
 from segcam_widgets.models.pull import Puller
@@ -248,7 +247,7 @@ class KerasProbe:
             return curved_steps(cut, activations, bypass)
 
         return Tail(
-            MappingProxyType(engine.fact(("curved", target.slot, tuple(self.x.shape)), curved)),
+            Curved(lambda: engine.fact(("curved", target.slot, tuple(self.x.shape)), curved)),
             engine.fact("rectified", lambda: is_rectified(engine.plan, engine.logits.slot)),
             not self._tensors.full_precision,
         )

@@ -134,6 +134,13 @@ def push(
         raise UnsupportedModelError(
             f"`layer` {target.name!r} is followed by an op that TensorFlow cannot differentiate twice: {error}"
         ) from error
+    except UnsupportedModelError:
+        raise
+    except Exception as error:  # code of the user's own that runs eagerly alone
+        raise UnsupportedModelError(
+            f"`layer` {target.name!r} is followed by code that cannot be traced ({type(error).__name__}), so that changes "
+            "cannot be pushed through it."
+        ) from error
     pushed = np.asarray(function(*arguments))
     return pushed if batched else pushed[0]
 

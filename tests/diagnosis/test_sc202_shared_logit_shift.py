@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 import segcam_widgets as sc
+from tests.core.fake_probe import NumpyProbe
 from tests.diagnosis import nets
 from tests.diagnosis.outcomes import fired, not_applicable, passed
 
@@ -58,3 +62,20 @@ def test_the_margins_weights_are_what_other_rules_judge():
     assert finding.code == "SC205"
     assert "The margin" in finding.message
     assert fired(net.but(score="centered_logit").diagnose(), "SC205").message != finding.message
+
+
+class RivalsOverflow(NumpyProbe):
+    """A network where what pulls a rival down overflows, and what pulls the class itself does not."""
+
+    def pullback(self, layer, cotangent, at=None):
+        pulled = super().pullback(layer, cotangent, at)
+        return replace(pulled, gradients=pulled.gradients * np.inf) if (cotangent.to_array() < 0).any() else pulled
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")  # infinity times zero, on purpose
+def test_a_margin_that_is_not_finite_judges_nothing():
+    probe, query = nets.shifted().probe, nets.shifted().query
+    probe.__class__ = RivalsOverflow
+    diagnosis = sc.diagnose(probe, query)
+    assert passed(diagnosis, "SC202") == "the margin's map is blank as well"
+    assert len(diagnosis.issues) == 1

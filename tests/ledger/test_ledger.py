@@ -281,3 +281,26 @@ def test_fields_of_a_keras_network():
     np.testing.assert_allclose(sum(fields.values()), probe.logits[:, :, 1], atol=1e-5)
     assert fields["channels"].mean(dtype=np.float64) == pytest.approx(book.channels.sum(), abs=1e-5)
     assert book.field("bypass", 1, name="top").mean(dtype=np.float64) == pytest.approx(book.bypass["top"], abs=1e-5)
+
+
+@pytest.mark.keras
+def test_code_that_runs_eagerly_alone_is_named_and_not_pushed_through():
+    class Eager(keras.layers.Layer):
+        def call(self, x):
+            return x * (2.0 if self.seen(x) else 1.0)
+
+        @staticmethod
+        def seen(x):
+            return isinstance(x, keras.KerasTensor) or bool(x.numpy().max() > 0)
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    image = keras.Input((8, 8, 2))
+    x = keras.layers.Conv2D(4, 3, padding="same", name="feat")(image)
+    probe = sc.open_probe(
+        keras.Model(image, Eager(name="eager")(keras.layers.Conv2D(3, 1, name="head")(x))), np.ones((8, 8, 2))
+    )
+    assert probe.tail("feat").curved == {"head to eager": "cannot be traced"}
+    with pytest.raises(sc.UnsupportedModelError, match=r"cannot be traced \(AttributeError\)"):
+        probe.pushforward("feat", np.ones(probe.layer("feat").shape))
