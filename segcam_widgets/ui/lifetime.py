@@ -1,9 +1,12 @@
 """Explorers that nobody sees any more: a cell that is run again replaces what it showed before.
 
-ipywidgets keeps every widget alive until it is closed, so each re-run of a cell would leave a model's activations and a
-thread behind. Notebooks say with each execution which cell it is; what an earlier execution of the same cell made is closed.
+ipywidgets keeps every widget alive until it is closed, and IPython what a cell has shown, as `Out[3]`, `_3` and `_`, so
+each re-run of a cell would leave a model's activations and a thread behind. Notebooks say with each execution which cell
+it is; what an earlier execution of the same cell made is closed and taken from that list. A name of the user's own for it
+stays.
 """
 
+import re
 import weakref
 from typing import Any
 
@@ -43,7 +46,26 @@ def register(widget: Any) -> None:
             stay.append((made, reference))
         else:
             old.close()
+            _forget_output(old)
     _OF_CELL[cell] = [*stay, (count, weakref.ref(widget))]
+
+
+def _forget_output(widget: Any) -> None:
+    """Take a widget out of what IPython remembers of earlier outputs."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return
+    numbered = re.compile(r"_\d+")  # _3; a name of the user's own stays
+    for names in (shell.user_ns.get("_oh", {}), shell.user_ns, shell.user_ns_hidden):
+        for name in [name for name, value in names.items() if value is widget]:
+            if isinstance(name, int) or numbered.fullmatch(name):
+                del names[name]
+    for name in ("_", "__", "___"):  # in three places, two of which IPython compares before it writes
+        for names in (shell.user_ns, shell.user_ns_hidden, vars(shell.displayhook)):
+            if names.get(name) is widget:
+                names[name] = None
 
 
 def family(widget: W.Widget) -> list[W.Widget]:
