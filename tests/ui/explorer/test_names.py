@@ -18,8 +18,10 @@ EVIL = (
     "",
     " · blank",
 )
-ALLOWED = {"a", "b", "br", "details", "div", "figcaption", "figure", "i", "img", "p", "small", "span", "style", "summary", "table", "tbody", "td",
-           "th", "thead", "tr"}  # fmt: skip
+ALLOWED = {
+    "a", "b", "br", "details", "div", "figcaption", "figure", "i", "img", "p", "small", "span", "style", "summary",
+    "table", "tbody", "td", "th", "thead", "tr",
+}  # fmt: skip
 
 
 class Reader(HTMLParser):
