@@ -428,7 +428,7 @@ print(f"share of the pooled map's magnitude that lies out there: {outside:.1%}")
 
 # %% [markdown]
 # So the deep blue in the first picture reads: *if the question were asked there, these channels would say no.* It is not
-# a part of this region's score. That part is in `explanation.region_contributions`, which the explorer's histogram shows.
+# a part of this region's score. That part is in `explanation.region_contributions`; the explorer's bars can show it.
 #
 # ### Activations may be negative too
 #
