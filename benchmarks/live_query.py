@@ -89,6 +89,9 @@ def main() -> int:
     look = interleaved({"refresh": lambda _: probe.refresh()}, asked.rounds)
     print(f"\nLooking whether weights have changed, by itself: {typical(look)['refresh']:.2f} ms "
           f"({fastest(look)['refresh']:.2f}). A live query looks on its way.")  # fmt: skip
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > 1.5 * cores:
+        print(f"The machine was busy (load {load:.1f} on {cores} cores): medians say little, the fastest turns more.")
     return 1 if missed else 0
 
 
