@@ -7,7 +7,8 @@ import tensorflow as tf
 
 import segcam_widgets as sc
 from segcam_widgets.models import pushforward
-from tests.ledger.architectures import ARCHITECTURES, BANDS, CLASSES, SIZE, build, conv, entry, picture
+from tests.ledger.architectures import ARCHITECTURES, BANDS, CLASSES, SIZE, build, conv, entry, picture, some
+from tests.models.networks import NETWORKS
 
 pytestmark = pytest.mark.keras
 
@@ -28,15 +29,27 @@ def rng():
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
-def test_forward_is_the_transpose_of_reverse_at_every_layer(name, rng):
+def test_forward_is_the_transpose_of_reverse(name, rng):
     probe = sc.open_probe(build(name), picture())
-    for info in probe.layers:
+    for info in some(probe.layers):
         tangent = rng.normal(size=info.shape).astype(np.float32)
         cotangent = rng.normal(size=probe.logits.shape).astype(np.float32)
         pushed = probe.pushforward(info.name, tangent)
         assert pushed.shape == probe.logits.shape
         back = probe.pullback(info.name, cotangent).gradients
         assert adjoint_gap(pushed, cotangent, dot(tangent, back)) < 1e-6, info.name
+
+
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_every_structure_and_every_ending(name, rng):
+    model = NETWORKS[name]()
+    shape = tuple(SIZE if side is None else side for side in model.inputs[0].shape[1:])
+    probe = sc.open_probe(model, rng.normal(size=shape))
+    for info in some(probe.layers)[:2]:
+        tangent = rng.normal(size=info.shape).astype(np.float32)
+        cotangent = rng.normal(size=probe.logits.shape).astype(np.float32)
+        back = probe.pullback(info.name, cotangent).gradients
+        assert adjoint_gap(probe.pushforward(info.name, tangent), cotangent, dot(tangent, back)) < 1e-6, info.name
 
 
 @pytest.mark.parametrize("name", ["unet", "resizing bilinear", "depthwise, relu6, nearest", "attention", "one sigmoid"])
