@@ -26,7 +26,8 @@ class CopyButton(anywidget.AnyWidget):
         What is copied.
     """
 
-    _esm = Path(__file__).parent / "static" / "copy.js"
+    # text, not a path: for a file anywidget keeps every widget that was ever made from it
+    _esm = (Path(__file__).parent / "static" / "copy.js").read_text(encoding="utf-8")
     _css = _CSS
     title = traitlets.Unicode("Copy code").tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)

@@ -45,13 +45,14 @@ def register(widget: Any) -> None:
         if made == count:
             stay.append((made, reference))
         else:
+            name = old.model_id  # gone once it is closed
             old.close()
-            _forget_output(old)
+            _forget_output(old, name)
     _OF_CELL[cell] = [*stay, (count, weakref.ref(widget))]
 
 
-def _forget_output(widget: Any) -> None:
-    """Take a widget out of what IPython remembers of earlier outputs."""
+def _forget_output(widget: Any, model_id: str) -> None:
+    """Take a widget out of what IPython remembers of earlier outputs: the object, and the picture beside it."""
     from IPython import get_ipython
 
     shell = get_ipython()
@@ -66,6 +67,14 @@ def _forget_output(widget: Any) -> None:
         for names in (shell.user_ns, shell.user_ns_hidden, vars(shell.displayhook)):
             if names.get(name) is widget:
                 names[name] = None
+    for outputs in getattr(shell.history_manager, "outputs", {}).values():  # since IPython 9
+        outputs[:] = [output for output in outputs if _shown_in(output.bundle) != model_id]
+
+
+def _shown_in(bundle: Any) -> str | None:
+    """The widget that an output shows."""
+    view = bundle.get("application/vnd.jupyter.widget-view+json")
+    return view.get("model_id") if isinstance(view, dict) else None
 
 
 def family(widget: W.Widget) -> list[W.Widget]:

@@ -21,8 +21,9 @@ class PageHelp(anywidget.AnyWidget):
         A slider's label -> what stands at each of its positions.
     """
 
-    _esm = _STATIC / "page.js"
-    _css = _STATIC / "page.css"
+    # text, not paths: for a file anywidget keeps every widget that was ever made from it
+    _esm = (_STATIC / "page.js").read_text(encoding="utf-8")
+    _css = (_STATIC / "page.css").read_text(encoding="utf-8")
     slider_texts = traitlets.Dict(value_trait=traitlets.List(traitlets.Unicode())).tag(sync=True)
 
     def __init__(self) -> None:
