@@ -141,8 +141,8 @@ def _entry(name):
         words = ", ".join(f"``{key}``" for key in thing)
         return f".. data:: segcam_widgets.{name}\n\n   Read-only mapping of names to objects: {words}."
     if isinstance(thing, type):
-        members = "" if issubclass(thing, Exception) else "\n   :members:"
-        return f".. autoclass:: segcam_widgets.{name}{members}\n   :show-inheritance:"
+        shown = ":show-inheritance:" if issubclass(thing, Exception) else ":members:"
+        return f".. autoclass:: segcam_widgets.{name}\n   {shown}"
     return f".. autofunction:: segcam_widgets.{name}"
 
 

@@ -49,7 +49,7 @@ from PIL import Image as Picture, ImageDraw
 import segcam_widgets as sc
 from segcam_widgets.core.render import class_colours, diverging_lut, draw_outline, overlay, render, symmetric_limit
 
-SIDE, GAP, LINE = 320, 24, 30
+SIDE, GAP, LINE, EDGE = 320, 24, 30, 12
 
 
 def photo(probe, mask=None):
@@ -75,12 +75,13 @@ def grey(channel, largest):
 
 def row(*panels, alt):
     """Panels side by side: ((pixels, scale's end or names of the classes), caption)."""
-    sheet = Picture.new("RGB", (len(panels) * (SIDE + GAP) - GAP, SIDE + 3 * LINE), "white")
+    sheet = Picture.new("RGB", (len(panels) * (SIDE + GAP) - GAP + 2 * EDGE, SIDE + 3 * LINE + EDGE), "white")
     draw = ImageDraw.Draw(sheet)
     for number, ((pixels, key), caption) in enumerate(panels):
-        left, below = number * (SIDE + GAP), SIDE + LINE + 8
-        draw.text((left, 0), caption, "black", font_size=22)
-        sheet.paste(Picture.fromarray(pixels).resize((SIDE, SIDE)), (left, LINE))
+        left, top = EDGE + number * (SIDE + GAP), EDGE + LINE
+        below = top + SIDE + 8
+        draw.text((left, EDGE - 4), caption, "black", font_size=22)
+        sheet.paste(Picture.fromarray(pixels).resize((SIDE, SIDE)), (left, top))
         if isinstance(key, tuple):
             for place, (name, colour) in enumerate(zip(key, class_colours(len(key)).tolist(), strict=True)):
                 at = left + place * SIDE // len(key)

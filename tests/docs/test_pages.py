@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import segcam_widgets as sc
+from segcam_widgets.diagnosis.rule import Hit
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -78,6 +79,15 @@ def test_the_tables_hold_every_entry_in_order(tables):
     for table, registry in ((tables.scores, sc.SCORES), (tables.methods, sc.METHODS)):
         assert re.findall(r"^\| `([\w+-]+)` \|", table(), re.MULTILINE) == list(registry)
     assert re.findall(r"^\| \[(SC\d+)\]", tables.rules(), re.MULTILINE) == [rule.code for rule in sc.RULES.values()]
+
+
+def test_the_address_that_a_finding_gives_is_a_section():
+    sections = re.findall(r"^### (SC\d+) (\S+)$", (DOCS / "rules.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sections == [(rule.code, rule.name) for rule in sc.RULES.values()]
+    # Sphinx makes the anchor of a heading so
+    assert {f"rules.html#{code.lower()}-{name}" for code, name in sections} == {
+        rule.finding(Hit("", {}), "tip").docs_url for rule in sc.RULES.values()
+    }
 
 
 def test_a_table_s_cells_stay_cells(tables):
