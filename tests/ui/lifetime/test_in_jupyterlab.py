@@ -1,0 +1,70 @@
+"""A cell that is run fifty times in JupyterLab: neither kernel nor page keeps what is gone; two in one cell both live."""
+
+import pytest
+
+from tests.ui.lifetime.cells import EXPLORER, GROWTH, SETUP
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+class Page:
+    """The page's own counts, after its garbage is collected."""
+
+    def __init__(self, page):
+        self.session = page.context.new_cdp_session(page)
+        self.session.send("Performance.enable")
+        self.session.send("HeapProfiler.enable")
+
+    def counted(self):
+        """Elements, listeners, and MB of JavaScript."""
+        self.session.send("HeapProfiler.collectGarbage")
+        found = {each["name"]: each["value"] for each in self.session.send("Performance.getMetrics")["metrics"]}
+        return found["Nodes"], found["JSEventListeners"], found["JSHeapUsedSize"] / 2**20
+
+
+def run_again(opened):
+    """Run the cell as a person does, and wait until the newest explorer is on the page."""
+    before = opened.eval("explorer.model_id")
+    opened.page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+    opened.until(f"explorer.model_id != {before!r} and explorer.flush()", timeout=120)
+    sequence = opened.eval("explorer.canvas.heat['seq']")
+    opened.page.wait_for_function(
+        "number => document.querySelector('.sc-stage')?.dataset.heatSeq == number", arg=sequence, timeout=120_000
+    )
+    opened.page.wait_for_function("() => document.querySelectorAll('.segcam-explorer').length === 1")
+
+
+def test_fifty_runs_of_a_cell(note):
+    opened = note(SETUP + EXPLORER, "lab")
+    opened.page.locator(".segcam-explorer .sc-stage[data-heat-seq]").wait_for(timeout=120_000)
+    assert opened.page.locator(".jp-OutputArea-output img").count() == opened.page.locator(".segcam-maps img").count()
+    page = Page(opened.page)
+    for _ in range(10):
+        run_again(opened)
+    opened.page.wait_for_timeout(2000)
+    widgets, comms, threads, *alive, memory = opened.eval("counted()")
+    nodes, listeners, heap = page.counted()
+    assert alive == [1, 1]
+    for _ in range(40):
+        run_again(opened)
+    opened.page.wait_for_timeout(2000)
+    after, seen = opened.eval("counted()"), page.counted()
+    print(f"kernel {[widgets, comms, threads, memory]} -> {after}; page {[nodes, listeners, heap]} -> {seen}")
+    assert after[:2] == [widgets, comms]
+    assert after[2] <= threads + 1
+    assert after[3:5] == [1, 1]
+    assert after[5] - memory < GROWTH
+
+
+def test_two_explorers_of_one_cell_both_live(note):
+    code = EXPLORER + "\nother = sc.explore(ArrayProbe(seed=3))\nimport ipywidgets\nipywidgets.VBox([explorer, other])"
+    opened = note(SETUP + code, "lab")
+    views = opened.page.locator(".segcam-explorer")
+    for index, name in enumerate(("explorer", "other")):
+        stage = views.nth(index).locator(".sc-stage[data-heat-seq]")
+        stage.wait_for(timeout=120_000)
+        opened.drag(views.nth(index).locator(".sc-draw"), [(0.2, 0.2), (0.8, 0.2), (0.7, 0.8), (0.3, 0.8)])
+        opened.until(f"len({name}.canvas.shapes) == 1 and {name}.flush()")
+        assert opened.eval(f"{name}.region.value") == "drawn"
+    assert opened.eval("explorer.canvas.shapes != other.canvas.shapes")
+    assert opened.eval("len(Out)") <= 1
