@@ -202,8 +202,8 @@ print("pooled gradients times cells, smallest of 8 images:", numbers(slopes.min(
 print("pooled gradients times cells, largest of 8 images: ", numbers(slopes.max(0), "+.4f"))
 
 # %% [markdown]
-# **There is no image in these numbers.** At a layer like this the pooled gradients are the same for every picture and
-# every region. "All pooled gradients are negative" is a statement about two weights of the network, and you can read them
+# **There is no image in these numbers.** At a layer like this the pooled gradients of a logit, plain or centered, are the
+# same for every picture and every region. "All pooled gradients are negative" is a statement about two weights of the network, and you can read them
 # off its file. It also explains why the map at the *last* convolution is always fine. That layer is the
 # logits themselves: the pooled gradient is 1 for the class and 0 for the others, so the map is the class's own logit.
 
