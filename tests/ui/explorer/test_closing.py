@@ -35,16 +35,22 @@ def use(explorer):
     assert explorer.flush()
 
 
+def close(explorer):
+    """Close, and let each worker end what it had begun."""
+    threads = [w._thread for w in (explorer._session, explorer.findings.worker, explorer.evidence.worker)]
+    explorer.close()
+    for thread in threads:
+        if thread is not None:
+            thread.join(30)
+
+
 def test_twenty_explorers_leave_nothing(monkeypatch):
     def once():
         explorer = sc.SegCamExplorer([ArrayProbe(), ArrayProbe(seed=1)])
         use(explorer)
         explorer.images.next.click()
         assert explorer.flush()
-        thread = explorer._session._thread
-        explorer.close()
-        if thread is not None:
-            thread.join(30)
+        close(explorer)
 
     once()  # what is made once for all
     before = len(registry())
@@ -58,12 +64,9 @@ def test_a_closed_explorer_and_its_probe_are_freed():
     probe = ArrayProbe()
     explorer = sc.SegCamExplorer(probe)
     use(explorer)
-    thread = explorer._session._thread
-    explorer.close()
-    if thread is not None:
-        thread.join(30)
+    close(explorer)
     gone = weakref.ref(explorer), weakref.ref(probe)
-    del explorer, probe, thread
+    del explorer, probe
     gc.collect()
     assert [reference() for reference in gone] == [None, None]
 
