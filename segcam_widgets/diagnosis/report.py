@@ -53,9 +53,7 @@ def verdict(diagnosis: Diagnosis) -> str:
     """One line for the whole: is the map blank, and why."""
     if diagnosis.issues:
         return f"{'Blank map' if diagnosis.blank else 'Issue'}: {diagnosis.issues[0].title.lower()}"
-    return (
-        "Nothing is wrong with this map" if not diagnosis.findings else "Nothing is wrong with this map; worth knowing:"
-    )
+    return "The map is not blank; worth knowing:" if diagnosis.findings else "Nothing to report about this map"
 
 
 def rest(diagnosis: Diagnosis) -> str:

@@ -187,7 +187,7 @@ def test_markdown():
     assert "Tried: method: LayerCAM. It gives a map with 100 % of the map positive, focus 1." in text
     assert "| sum positive | 0.1333 |" in text
     healthy = nets.healthy().diagnose().to_markdown()
-    assert "Nothing is wrong with this map" in healthy
+    assert "Nothing to report about this map" in healthy
     assert "rules passed" in healthy
 
 
