@@ -70,8 +70,8 @@ def test_at_most_four_live_queries_at_the_asked_layer(make, score):
 
 
 def test_usually_one():
-    for make in (nets.healthy, nets.absence, nets.outweighed, nets.cancelling, nets.bypass, nets.silent):
-        net = make()
+    makers = (nets.healthy, nets.absence, nets.outweighed, nets.cancelling, nets.bypass, nets.silent)
+    for net in (*(make() for make in makers), nets.healthy().but(score="logit")):
         probe = net.probe
         sc.diagnose(probe, net.query)
         assert probe.calls["pullback"] == 1

@@ -21,8 +21,7 @@ class SignedActivations(Rule):
     needs = ("map", "live")
 
     def look(self, case: Case) -> Hit | str | NotApplicable:
-        activations = case.judged.activations
-        if not (activations < 0).any():
+        if not (case.asked.activations < 0).any():
             return self.not_here("no activation is negative")
         if not case.blank:
             return self._calm(case)
