@@ -81,8 +81,9 @@ class View:
         self.page.wait_for_timeout(150)
         return np.asarray(Image.open(io.BytesIO(self.stage.screenshot(animations="disabled"))).convert("RGB"), int)
 
-    def text(self):
-        return self.root.locator(".segcam-sentence").inner_text()
+    def says(self, words):
+        """Wait until the sentence holds these words: its message may come a moment behind the map's."""
+        self.root.locator(".segcam-sentence", has_text=words).wait_for(timeout=30_000)
 
 
 @pytest.fixture(params=["lab", "notebook", "voila"])
@@ -99,8 +100,8 @@ def test_a_session(view):
     opened, other = view.opened, view.eval("other.query.to_dict()")
 
     # what it says at first: the class that is predicted well, and blank
-    assert "brick at tail_conv2" in view.text()
-    assert "blank, both channels pull down" in view.text()
+    view.says("brick at tail_conv2")
+    view.says("blank, both channels pull down")
 
     # freehand, with the mouse
     view.drag(ELLIPSE)
@@ -110,7 +111,7 @@ def test_a_session(view):
     assert abs(area - expected) < 0.02 * expected
     drawn = view.eval("int(explorer.query.region.rasterize(explorer.probe).sum())")
     assert drawn == area
-    assert f"{area} px" in view.text()
+    view.says(f"{area} px")
     assert view.eval("explorer.region.value") == "drawn"
 
     # clear, rectangle, segment
@@ -138,7 +139,7 @@ def test_a_session(view):
     view.page.keyboard.press("ArrowLeft")
     opened.until(f"explorer.query.layer == {layers[index - 1]!r}")
     view.answered()
-    assert layers[index - 1] in view.text()
+    view.says(layers[index - 1])
     assert (np.abs(view.colours() - before).max(-1) > 30).mean() > 0.05  # another map is seen
     box = view.handle("layer").bounding_box()
     opened.drag(view.track("layer"), [(_share(view, "layer"), 0.5), (0.02, 0.5)])
@@ -149,7 +150,7 @@ def test_a_session(view):
     view.page.keyboard.press("End")
     opened.until("explorer.query.class_index == 2")
     view.answered()
-    assert view.eval("demo.class_names[2]") in view.text()
+    view.says(view.eval("demo.class_names[2]"))
     view.root.locator("select").filter(has_text="·").first.focus()
     view.page.keyboard.press("ArrowUp")
     opened.until("explorer.query.class_index == 1")
@@ -189,7 +190,7 @@ def test_a_session(view):
     assert view.eval("explorer.flush()")
     last = view.eval("[int(explorer.explanation.mask.sum()), explorer.canvas.heat['seq']]")  # of what was left before
     assert 0 < last[0] < height * width
-    assert f"{last[0]} px" in view.text()
+    view.says(f"{last[0]} px")
     assert view.stage.get_attribute("data-heat-seq") == str(last[1])
     view.button("undo")
     error.wait_for(state="detached")
