@@ -6,6 +6,7 @@ it is; what an earlier execution of the same cell made is closed and taken from 
 stays.
 """
 
+import gc
 import re
 import weakref
 from typing import Any
@@ -48,6 +49,8 @@ def register(widget: Any) -> None:
             name = old.model_id  # gone once it is closed
             old.close()
             _forget_output(old, name)
+    if len(stay) < len(_OF_CELL.get(cell, [])):
+        gc.collect()  # widgets refer to each other in circles; what they hold is large and would wait long for its turn
     _OF_CELL[cell] = [*stay, (count, weakref.ref(widget))]
 
 
