@@ -1,5 +1,6 @@
 """A diagnosis for reading without widgets: a table, markdown, a piece of HTML."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,14 @@ TIP = "border-left:4px solid #4b7bb5;"
 FINE = "border-left:4px solid #5a8f5a;"
 
 
-def remedy_words(remedy: CamQuery, asked: CamQuery) -> str:
-    """What a remedy changes: "baseline: mean over the image"."""
+def remedy_words(remedy: CamQuery, asked: CamQuery, class_names: Sequence[str] = ()) -> str:
+    """What a remedy changes: "baseline: mean over the image"; a class by its name where names are given."""
     changes = []
     if remedy.layer != asked.layer:
         changes.append(f"layer: {remedy.layer}")
     if remedy.class_index != asked.class_index:
-        changes.append(f"class: {remedy.class_index}")
+        index = remedy.class_index
+        changes.append(f"class: {class_names[index] if isinstance(index, int) and class_names else index}")
     if remedy.region != asked.region and remedy.region is not None:
         changes.append(f"region: {remedy.region.describe()}")
     if remedy.score != asked.score:

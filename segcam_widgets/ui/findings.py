@@ -10,6 +10,7 @@ import ipywidgets as W
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis import Diagnosis, Finding, diagnose
+from segcam_widgets.diagnosis.report import remedy_words
 from segcam_widgets.session import NewestWins
 from segcam_widgets.ui import words
 
@@ -33,6 +34,7 @@ class FindingsPanel(W.VBox):
         )
         self._on_query, self._on_diagnosis = on_query, on_diagnosis
         self._asked: CamQuery | None = None
+        self._names: tuple[str, ...] = ()  # of its classes
         self._before: CamQuery | None = None
         self._finding: Finding | None = None
         self.text = W.HTML()
@@ -50,6 +52,7 @@ class FindingsPanel(W.VBox):
 
     def ask(self, probe: Probe, query: CamQuery) -> None:
         """Another map is on view: diagnose its query."""
+        self._names = probe.class_names
         if query != self._asked:
             self.text.value = '<div class="segcam-finding segcam-waiting">Diagnosis: working …</div>'
             if self._before is not None and query not in (self._before, self._remedy):
@@ -88,10 +91,10 @@ class FindingsPanel(W.VBox):
             self._finding = finding
         self.apply.layout.display = "none" if finding is None else ""
         self.back.layout.display = "none" if self._before is None else ""
-        if finding is not None and finding.remedy is not None:
+        if finding is not None and finding.remedy is not None and self._asked is not None:
             gain = getattr(finding.remedy_result, "gain", None)
             tried = "" if gain is None or math.isnan(gain) else f" (tried: gain {gain:.2f})"
-            self.apply.description = f"Apply: {remedy_words(finding.remedy)}{tried}"
+            self.apply.description = f"Apply {remedy_words(finding.remedy, self._asked, self._names)}{tried}"
 
     def _applied(self, _: Any) -> None:
         remedy = self._remedy
@@ -108,14 +111,6 @@ class FindingsPanel(W.VBox):
         """End the worker with the widget."""
         self.worker.close()
         super().close()
-
-
-def remedy_words(query: CamQuery) -> str:
-    """What a remedy asks, in a few words."""
-    parts = [query.method, f"at {query.layer}", str(query.score).replace("_", " ")]
-    if query.baseline != "zero":
-        parts.append(f"baseline {query.baseline}")
-    return ", ".join(parts)
 
 
 def panel_html(diagnosis: Any) -> str:
@@ -138,7 +133,7 @@ def panel_html(diagnosis: Any) -> str:
 def _finding_html(finding: Any, open_: bool) -> str:
     kind = "segcam-issue" if finding.severity == "issue" else "segcam-tip"
     rows = "".join(
-        f'<tr><th scope="row">{escape(str(name))}</th><td>{_number(value)}</td></tr>'
+        f'<tr><th scope="row">{escape(str(name).replace("_", " "))}</th><td>{_number(value)}</td></tr>'
         for name, value in dict(finding.evidence).items()
     )
     advice = f"<p>{escape(finding.advice)}</p>" if finding.advice else ""
