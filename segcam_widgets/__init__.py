@@ -41,6 +41,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "core.explain": ("explain",),
     "core.ledger": ("EvidenceLedger", "ledger"),
     "core.ablation": ("Ablation", "ablate"),
+    "core.votes": ("VoteField", "votes"),
     "diagnosis": ("RULES", "Diagnosis", "Finding", "diagnose"),
     "models.opening": ("open_probe",),
     "demo": ("Demo", "load_demo"),

@@ -27,6 +27,10 @@ from .core.regions import (
     TruthClass as TruthClass,
 )
 from .core.scores import SCORES as SCORES
+from .core.votes import (
+    VoteField as VoteField,
+    votes as votes,
+)
 from .demo import (
     Demo as Demo,
     load_demo as load_demo,
