@@ -12,7 +12,10 @@ from segcam_widgets.core.probe import Cotangent, Float, Probe, Pullback
 class Remembering:
     """Answers as the probe does, and what was asked before from memory.
 
-    A map, its ledger, and every remedy that changes the method or the baseline alone need one and the same pullback.
+    A map, its ledger, and every remedy that changes the method or the baseline alone need one and the same pullback. A
+    second one is asked for when a rule needs it, not stacked with the first ahead of need: usually none does, and two
+    stacked take twice the time of two live queries at a bottleneck (176 to 91 ms; U-Net at 256 px), as these leave the
+    tail's forward pass out. Only right below the output stacking is quicker (1.1 to 3.5 ms).
 
     Attributes
     ----------
