@@ -20,7 +20,7 @@ API = {
     "Ask": ("core.query", "core.explain", "core.explanation", "core.scores", "core.methods"),
     "Regions": ("core.regions",),
     "What carries the score": ("core.ledger", "core.ablation", "core.votes"),
-    "Diagnosis": ("diagnosis",),
+    "Diagnosis": ("diagnosis", "diagnosis.atlas"),
     "Views": ("ui.opening", "ui.explorer"),
     "Errors": ("errors",),
 }

@@ -43,6 +43,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "core.ablation": ("Ablation", "ablate"),
     "core.votes": ("VoteField", "votes"),
     "diagnosis": ("RULES", "Diagnosis", "Finding", "diagnose"),
+    "diagnosis.atlas": ("Atlas", "atlas"),
     "models.opening": ("open_probe",),
     "demo": ("Demo", "load_demo"),
     "ui.explorer": ("SegCamExplorer",),

@@ -41,6 +41,10 @@ from .diagnosis import (
     Finding as Finding,
     diagnose as diagnose,
 )
+from .diagnosis.atlas import (
+    Atlas as Atlas,
+    atlas as atlas,
+)
 from .errors import (
     Cancelled as Cancelled,
     DisconnectedLayerError as DisconnectedLayerError,
