@@ -1,31 +1,52 @@
-"""One channel looked at closely: its activation and its gradient beside each other, and all channels as a table."""
+"""One channel looked at closely: activation, gradient, the pixels that give it its weight; and all channels as a table."""
 
+import time
+from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import ipywidgets as W
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.channel_votes import ChannelVotes, channel_votes
+from segcam_widgets.core.colours import diverging_lut
 from segcam_widgets.core.explanation import Explanation
-from segcam_widgets.core.render import render
+from segcam_widgets.core.probe import Probe
+from segcam_widgets.core.render import overlay, render
+from segcam_widgets.errors import Cancelled
+from segcam_widgets.session import NewestWins
 from segcam_widgets.ui import words
 from segcam_widgets.ui.pictures import figure
 
+Asked = tuple[Probe, Explanation, int]
+PAUSE = 0.2
+"""Seconds without another question before votes are asked for: a hand that draws does not wait for them."""
+
 
 class ChannelView(W.Accordion):
-    """Drawn only while it is open: a drag does not pay for what nobody sees."""
+    """Drawn only while it is open: a drag does not pay for what nobody sees. Votes follow when the hand pauses."""
 
     def __init__(self) -> None:
+        self.worker: NewestWins[Asked, ChannelVotes] = NewestWins(
+            self._work, self._answered, self._failed, name="segcam-channel"
+        )
+        self._probe: Probe | None = None
         self._explanation: Explanation | None = None
         self._channel = 0
         self.maps = W.HTML()
+        self.votes = W.HTML()
         self.table = W.HTML()
-        super().__init__([self.maps, self.table], titles=("Channel maps", "Channels as a table"), selected_index=None)
+        super().__init__(
+            [W.VBox([self.maps, self.votes]), self.table],
+            titles=("Channel maps", "Channels as a table"),
+            selected_index=None,
+        )
         self.observe(lambda _: self._redraw(), "selected_index")
 
-    def show(self, explanation: Explanation, channel: int) -> None:
+    def show(self, probe: Probe, explanation: Explanation, channel: int) -> None:
         """Show a channel of an explanation."""
-        self._explanation, self._channel = explanation, channel
+        self._probe, self._explanation, self._channel = probe, explanation, channel
         self._redraw()
 
     def choose(self, channel: int) -> None:
@@ -37,14 +58,41 @@ class ChannelView(W.Accordion):
             self._redraw()
 
     def _redraw(self) -> None:
-        if self._explanation is None:
+        if self._explanation is None or self._probe is None:
             return
         if self.selected_index == 0:
-            self.maps.value = self._maps_html(
-                self._explanation, min(self._channel, self._explanation.layer.shape[2] - 1)
-            )
+            channel = min(self._channel, self._explanation.layer.shape[2] - 1)
+            self.maps.value = self._maps_html(self._explanation, channel)
+            if not self.votes.value:
+                self.votes.value = WAITING
+            self.worker.submit((self._probe, self._explanation, channel))
         elif self.selected_index == 1:
             self.table.value = self._table_html(self._explanation)
+
+    # -------------------------------------------------------------- on the worker's thread
+
+    @staticmethod
+    def _work(asked: Asked, wanted: Callable[[], bool]) -> ChannelVotes:
+        until = time.monotonic() + PAUSE
+        while time.monotonic() < until:
+            if not wanted():
+                raise Cancelled("Something else is asked.")
+            time.sleep(0.01)
+        probe, explanation, channel = asked
+        return channel_votes(probe, explanation.query, channel)
+
+    def _answered(self, asked: Asked, found: ChannelVotes) -> None:
+        self.votes.value = votes_html(asked[0], asked[1], found)
+
+    def _failed(self, asked: Asked, error: Exception) -> None:
+        self.votes.value = words.error(f"No votes for channel {asked[2]}: {words.in_words(error)}")
+
+    def close(self) -> None:
+        """End the worker with the widget."""
+        self.worker.close()
+        super().close()
+
+    # -------------------------------------------------------------- as HTML
 
     @staticmethod
     def _maps_html(explanation: Explanation, channel: int) -> str:
@@ -83,3 +131,37 @@ class ChannelView(W.Accordion):
 def _figure(values: NDArray[np.float32], title: str, detail: str) -> str:
     limit = float(np.abs(values).max())
     return figure(render(values, limit or 1.0), title, f"{detail}, scale ±{limit:.3g}")
+
+
+WAITING = '<div class="segcam-waiting">Which pixels give it its weight: working …</div>'
+
+
+def votes_html(probe: Probe, explanation: Explanation, found: ChannelVotes) -> str:
+    """Which output pixels pull a channel's weight up and which down: the picture, what its colours mean, and words."""
+    limit = float(np.abs(found.values).max())
+    pale = _pale(probe.image)
+    pixels = overlay(pale, cam=found.values, mask=found.mask, limit=limit or 1.0, cam_opacity=1.0)
+    picture = figure(pixels, f"votes on channel {found.channel}", f"one a pixel, scale ±{limit:.3g}")
+    legend = (
+        f'<span class="segcam-scale" aria-hidden="true">{SCALE}</span> blue pixels pull the channel\'s weight for '
+        f"<i>{escape(explanation.class_name)}</i> down, red ones up; the region is outlined."
+    )
+    return (
+        f'<div class="segcam-votes">{picture}<div><p>{escape(found.summary())}</p>'
+        f'<p class="segcam-note">{legend}</p></div></div>'
+    )
+
+
+def _pale(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture in light greys: enough to find one's way, and no colours that could be taken for votes."""
+    grey = image.mean(-1, keepdims=True) * 0.45 + 255 * 0.55
+    return np.repeat(np.round(grey).astype(np.uint8), 3, -1)
+
+
+def _scale() -> str:
+    """The diverging scale as a strip."""
+    stops = ",".join("rgb({},{},{})".format(*diverging_lut()[i, :3]) for i in (0, 64, 127, 191, 255))
+    return f'<b style="background:linear-gradient(90deg,{stops})"></b>'
+
+
+SCALE = _scale()

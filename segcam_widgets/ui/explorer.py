@@ -229,7 +229,7 @@ class SegCamExplorer(W.VBox):
                 self.canvas.set_region_mask(explanation.mask)
                 self.canvas.label = f"Picture with map, drawing area. {explanation.summary()}"
             self.histogram.show(explanation)
-            self.channels.show(explanation, self.histogram.channel.value)
+            self.channels.show(request[0], explanation, self.histogram.channel.value)
             self.evidence.show(request[0], explanation)
             if self.canvas.draft is None:  # while one draws, the next question is on its way
                 self.findings.ask(request[0], explanation.query)

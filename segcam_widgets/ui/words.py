@@ -44,6 +44,11 @@ STYLE = """<style>
 .segcam-channels th { position: sticky; top: 0; background: var(--jp-layout-color1, #fff); }
 .segcam-maps { display: flex; flex-wrap: wrap; gap: 12px; min-height: 190px; }
 .segcam-maps figure { margin: 0; } .segcam-maps figcaption { max-width: 170px; }
+.segcam-votes { display: flex; flex-wrap: wrap; gap: 4px 12px; min-height: 190px; margin-top: 8px; }
+.segcam-votes figure { margin: 0; } .segcam-votes > div { flex: 1 1 180px; max-width: 34em; }
+.segcam-votes img { width: 160px; height: auto; border: 1px solid var(--jp-border-color2, #ccc); }
+.segcam-votes p { margin: 0 0 6px; line-height: 1.4; }
+.segcam-scale b { display: inline-block; width: 60px; height: 10px; border: 1px solid var(--jp-border-color1, #999); }
 .segcam-maps img { width: 160px; height: auto; image-rendering: pixelated; border: 1px solid var(--jp-border-color2, #ccc); }
 </style>"""
 

@@ -37,7 +37,9 @@ def use(explorer):
 
 def close(explorer):
     """Close, and let each worker end what it had begun."""
-    threads = [w._thread for w in (explorer._session, explorer.findings.worker, explorer.evidence.worker)]
+    threads = [w._thread for w in (
+        explorer._session, explorer.findings.worker, explorer.evidence.worker, explorer.channels.worker,
+    )]  # fmt: skip
     explorer.close()
     for thread in threads:
         if thread is not None:
