@@ -13,15 +13,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from segcam_widgets.core.explain import explain
+from segcam_widgets.core.explain import explain, score_input
 from segcam_widgets.core.explanation import Explanation
-from segcam_widgets.core.probe import Probe
+from segcam_widgets.core.probe import Preparing, Probe
 from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.scores import SCORES
 from segcam_widgets.errors import Cancelled
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 IDLE_SECONDS = 5.0
+REST_SECONDS = 0.3
+"""Without a request before what may come next is thought of: longer than a hand pauses in the midst of a drag."""
+REACH = 2
+"""Layers on either side of the one on view that are got ready for."""
 END_SECONDS = 10.0
 _LOG = logging.getLogger(__name__)
 _WORKERS: "weakref.WeakSet[NewestWins[Any, Any]]" = weakref.WeakSet()
@@ -55,6 +60,9 @@ class NewestWins(Generic[Request, Answer]):
         ``fail(request, error)``, on the worker's thread.
     busy : callable
         ``busy(bool)``, when work begins and when nothing is left to do.
+    rest : callable, optional
+        ``rest(request, answer, wanted)``, on the worker's thread, once there has been no request for a moment since that
+        answer. It must return soon; `wanted()` turns False for good with the next request.
     """
 
     def __init__(
@@ -64,8 +72,12 @@ class NewestWins(Generic[Request, Answer]):
         fail: Callable[[Request, Exception], None],
         busy: Callable[[bool], None] = lambda _: None,
         name: str = "segcam",
+        *,
+        rest: Callable[[Request, Answer, Callable[[], bool]], None] | None = None,
     ) -> None:
         self._work, self._show, self._fail, self._busy, self._name = work, show, fail, busy, name
+        self._rest = rest
+        self._over = threading.Event()  # the rest after the last answer
         self._change = threading.Condition()
         self._waiting: tuple[Request] | None = None
         self._thread: threading.Thread | None = None
@@ -85,6 +97,7 @@ class NewestWins(Generic[Request, Answer]):
             if self._closed:
                 return
             self._counts["submitted"] += 1
+            self._over.set()
             if self._waiting is not None:
                 self._counts["dropped"] += 1
             self._waiting = (request,)
@@ -112,7 +125,7 @@ class NewestWins(Generic[Request, Answer]):
     def _loop(self) -> None:
         while (taken := self._next()) is not None:
             self._call(self._busy, True)
-            outcome = self._answer(taken[0])
+            outcome, answer = self._answer(taken[0])
             with self._change:
                 self._counts[outcome] += 1
                 self._running = False
@@ -120,19 +133,33 @@ class NewestWins(Generic[Request, Answer]):
                 self._change.notify_all()
             if idle:
                 self._call(self._busy, False)
+                if answer is not None and self._rest is not None:
+                    self._take_rest(taken[0], answer[0])
+            del answer
 
-    def _answer(self, request: Request) -> str:
+    def _answer(self, request: Request) -> tuple[str, tuple[Answer] | None]:
+        """What became of a request, and the answer where there is one."""
         try:
             answer = self._work(request, lambda: not self._superseded())
             if self._closed:
-                return "cancelled"
+                return "cancelled", None
             self._show(request, answer)
         except Cancelled:
-            return "cancelled"
+            return "cancelled", None
         except Exception as error:  # whatever went wrong is shown in the view, never lost on a thread
             self._call(self._fail, request, error)
-            return "failed"
-        return "answered"
+            return "failed", None
+        return "answered", (answer,)
+
+    def _take_rest(self, request: Request, answer: Answer) -> None:
+        """Unless something is asked in the next moment, think of what may come."""
+        with self._change:
+            if self._change.wait_for(lambda: self._waiting is not None or self._closed, REST_SECONDS):
+                return
+            over = self._over = threading.Event()
+        assert self._rest is not None
+        # not a method: what is being got ready for must not keep a view alive
+        self._call(self._rest, request, answer, lambda: not over.is_set())
 
     @staticmethod
     def _call(function: Callable[..., None], *arguments: object) -> None:
@@ -151,6 +178,7 @@ class NewestWins(Generic[Request, Answer]):
         """Drop what waits and end the thread; what is running ends unseen, and is waited for `timeout` seconds at most."""
         with self._change:
             self._closed = True
+            self._over.set()
             self._counts["dropped"] += self._waiting is not None
             self._waiting = None
             self._change.notify_all()
@@ -164,15 +192,29 @@ def _close_all() -> None:
         worker.close(END_SECONDS)
 
 
+def beside(probe: Probe, layer: str, reach: int = REACH) -> list[str]:
+    """The layers on either side of one, where a slider goes next: the nearest first, and of two the one behind."""
+    names = [info.name for info in probe.layers]
+    here = names.index(layer)
+    steps = [step for distance in range(1, reach + 1) for step in (distance, -distance)]
+    return [names[here + step] for step in steps if 0 <= here + step < len(names)]
+
+
 def explainer(
     show: Callable[[tuple[Probe, CamQuery], Explanation], None],
     fail: Callable[[tuple[Probe, CamQuery], Exception], None],
     busy: Callable[[bool], None] = lambda _: None,
 ) -> NewestWins[tuple[Probe, CamQuery], Explanation]:
-    """A worker that answers (probe, query) with an explanation."""
+    """A worker that answers (probe, query) with an explanation, and at rest lets the probe get ready for the next layers."""
 
     def work(request: tuple[Probe, CamQuery], wanted: Callable[[], bool]) -> Explanation:
         probe, query = request
         return explain(probe, query)
 
-    return NewestWins(work, show, fail, busy, name="segcam-session")
+    def rest(request: tuple[Probe, CamQuery], answer: Explanation, wanted: Callable[[], bool]) -> None:
+        probe, query = request[0], answer.query
+        if isinstance(probe, Preparing):
+            cotangent = SCORES[str(query.score)].cotangent(score_input(probe, query, answer.mask))
+            probe.prepare(beside(probe, query.layer), cotangent, wanted)
+
+    return NewestWins(work, show, fail, busy, name="segcam-session", rest=rest)

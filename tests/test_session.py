@@ -379,3 +379,94 @@ def test_the_process_ends_after_its_workers(seconds):
     assert done.returncode == 0
     assert done.stderr == ""
     assert done.stdout.splitlines() == (["done"] if seconds else ["done", "shown"])
+
+
+class Resting(Recorder):
+    """Notes what it is asked to think of at rest."""
+
+    def __init__(self):
+        super().__init__()
+        self.rests = []
+        self.rested = threading.Semaphore(0)
+        self.worker = NewestWins(self.work, self.show, self.fail, self.tell, "segcam-under-test", rest=self.rest)
+
+    def rest(self, request, answer, wanted):
+        self.threads.add(threading.get_ident())
+        self.rests.append((request, answer[0], wanted))
+        self.rested.release()
+        if request in self.trouble:
+            raise self.trouble[request]
+
+
+@pytest.fixture
+def resting():
+    recorder = Resting()
+    yield recorder
+    recorder.worker.close(LONG)
+
+
+def test_at_rest_the_worker_thinks_of_what_may_come(resting):
+    for request in range(5):
+        resting.worker.submit(request)
+    assert resting.worker.flush()
+    assert resting.rested.acquire(timeout=LONG)
+    ((request, answer, wanted),) = resting.rests  # of the last one alone
+    assert (request, answer) == (4, -4)
+    assert len(resting.threads) == 1
+    assert wanted()
+    resting.worker.submit(5)
+    assert not wanted()
+    assert resting.rested.acquire(timeout=LONG)
+    assert not wanted()  # for good
+    later = resting.rests[-1][2]
+    assert later()
+    resting.worker.close()
+    assert not later()
+
+
+def test_no_rest_between_questions_nor_after_a_failure(resting, monkeypatch):
+    monkeypatch.setattr(session, "REST_SECONDS", LONG)
+    for request in range(3):
+        resting.worker.submit(request)
+        assert resting.worker.flush()  # does not wait for the rest
+    monkeypatch.setattr(session, "REST_SECONDS", 0.01)
+    resting.trouble[3] = RuntimeError("out of memory")
+    resting.worker.submit(3)
+    assert resting.worker.flush()
+    del resting.trouble[3]
+    resting.worker.submit(4)
+    assert resting.rested.acquire(timeout=LONG)
+    assert [request for request, *_ in resting.rests] == [4]
+
+
+def test_trouble_at_rest_is_not_the_users(resting, monkeypatch):
+    monkeypatch.setattr(session, "REST_SECONDS", 0.01)
+    resting.worker.submit(1)
+    assert resting.worker.flush()
+    resting.trouble[1] = RuntimeError("nothing that anybody asked for")
+    assert resting.rested.acquire(timeout=LONG)
+    resting.worker.submit(2)
+    assert resting.worker.flush()
+    assert resting.failed == []
+    assert [request for request, _ in resting.shown] == [1, 2]
+
+
+class Ten:
+    """A probe's layers alone."""
+
+    def __init__(self):
+        from segcam_widgets.core.probe import LayerInfo
+
+        self.layers = tuple(LayerInfo(f"layer{i}", (1, 1, 1), "Conv2D") for i in range(10))
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        ("layer5", ["layer6", "layer4", "layer7", "layer3"]),
+        ("layer0", ["layer1", "layer2"]),
+        ("layer8", ["layer9", "layer7", "layer6"]),
+    ],
+)
+def test_the_layers_beside_one(layer, expected):
+    assert session.beside(Ten(), layer) == expected

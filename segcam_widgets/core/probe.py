@@ -121,6 +121,17 @@ class Probe(Protocol):
     """One model bound to one image (the public contract is DESIGN's section 2).
 
     (H, W) is the grid of the logits, C the number of classes as shown (a one-channel sigmoid shows two).
+@runtime_checkable
+class Preparing(Protocol):
+    """A probe that can get ready for questions to come."""
+
+    def prepare(
+        self, layers: Sequence[str], cotangent: Cotangent | Float, wanted: Callable[[], bool] = lambda: True
+    ) -> None:
+        """In the background, as long as `wanted()`: to pull a field of this kind back to other layers."""
+        ...
+
+
     """
 
     @property

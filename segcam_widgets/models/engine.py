@@ -18,6 +18,7 @@ import keras
 import tensorflow as tf
 
 from segcam_widgets.errors import UnsupportedModelError
+from segcam_widgets.models.ahead import Ahead
 from segcam_widgets.models.cut import Cut, cut, reaching
 from segcam_widgets.models.graph import Plan, Step, inlinable, record
 from segcam_widgets.models.live import concrete
@@ -34,6 +35,8 @@ _ENGINES: "weakref.WeakKeyDictionary[Any, dict[tuple[str, bool], Engine]]" = wea
 _LOCK = threading.Lock()
 _COMPILER = ThreadPoolExecutor(1, thread_name_prefix="segcam-compile")
 
+AHEAD = Ahead(_COMPILER)
+"""What is compiled before somebody asks, of all models: a person looks at one view at a time."""
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -155,6 +158,17 @@ class Engine:
             return self._build(key, build)
         except Exception:  # whatever stops a trace, the eager run tells it better, or does not mind
             with self._lock:
+    def prepare(self, key: Hashable, build: Callable[[], object]) -> None:
+        """Build here and now what is not built yet, while other questions go on: they answer eagerly until it is there."""
+        with self._lock:
+            if key in self._functions or key in self._pending or key in self._eager:
+                return
+            self._pending[key] = done = Future()
+        try:
+            self._try(key, build)
+        finally:
+            done.set_result(None)
+
                 self._pending.pop(key, None)
                 self._eager.add(key)
             return None

@@ -1,7 +1,8 @@
 """One model bound to one image: what the mathematics asks, answered by a graph cut at the layer."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from segcam_widgets.errors import SegCamError
 from segcam_widgets.models import differentiate
 from segcam_widgets.models.arguments import choose_head, name_classes, read_truth
 from segcam_widgets.models.differentiate import Head
-from segcam_widgets.models.engine import DEEP, Engine, Target
+from segcam_widgets.models.engine import AHEAD, DEEP, Engine, Target
 from segcam_widgets.models.grids import head_size
 from segcam_widgets.models.linearity import Curved, curved_steps, is_rectified
 from segcam_widgets.models.precise import in_float32, widened
@@ -194,6 +195,30 @@ class KerasProbe:
         ------
         UnknownLayerError, DisconnectedLayerError
         UnsupportedModelError
+    def prepare(
+        self, layers: Sequence[str], cotangent: Cotangent | Float, wanted: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Get ready in the background to pull a field like this back to other layers; returns at once.
+
+        Parameters
+        ----------
+        layers : sequence of str
+            The nearest to what may be asked first.
+        cotangent : Cotangent or ndarray (H, W, C)
+            Its kind is read, a product of mask and contrast or a field; not its values.
+        wanted : callable
+            Asked before each layer: whether anybody still needs it. A newer call takes the place of an older one.
+
+        Raises
+        ------
+        UnknownLayerError, DisconnectedLayerError
+        SegCamError
+            A wrong shape.
+        """
+        factors, _ = self._factors(cotangent)
+        targets = [self._targets.find(name) for name in layers]
+        AHEAD.replace([partial(self._pull.prepare, target, factors) for target in targets], wanted)
+
             A layer cannot be rebuilt in float32.
         SegCamError
             A wrong shape.

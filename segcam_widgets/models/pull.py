@@ -1,5 +1,7 @@
 """Answering a pullback: which of the compiled functions, and at which scale."""
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,23 +86,47 @@ class Puller:
 
     def _live(self, cut: Cut, factors: list[tf.Tensor]) -> Any:
         """One field, at the image's own activations: the backward half alone, where what it needs can be held."""
-        slots = [cut.target, *cut.bypass]
-
-        def build() -> Live:
-            own, *bypass = self._tensors.get(slots)
-            return live(cut, self._head, [own, bypass, *factors], self._engine.weights.read)
-
-        key = ("live", cut.target, self._tensors.size, len(factors))
-        built = self._engine.compiled(key, build, len(cut.tail) > DEEP)
+        deep = len(cut.tail) > DEEP
+        build = partial(self._built, cut, factors, run=deep)
+        built = self._engine.compiled(self._key(cut, len(factors)), build, deep)
         if built is None:
             own, *bypass = self._tensors.get(slots)
             return differentiate.pullback(cut, self._head, 1)(own, bypass, *factors)
         if built.backward is None or not self._tensors.fits([*slots, *built.slots], built.rest_bytes):
-            own, *bypass = self._tensors.get(slots)
+            own, *bypass = self._tensors.get([cut.target, *cut.bypass])
             return built.whole(own, bypass, *factors)
         own, *others = self._tensors.get([*slots, *built.slots])
         bypass, saved = others[: len(cut.bypass)], others[len(cut.bypass) :]
         if built.rest is not None:
+        slots = [cut.target, *cut.bypass]
             rest = built.rest
             saved += self._tensors.computed(("rest", cut.target), lambda: rest(own, bypass))
         return built.backward(saved, own, bypass, *factors)
+
+    def _key(self, cut: Cut, factors: int) -> tuple[Any, ...]:
+        return ("live", cut.target, self._tensors.size, factors)
+
+    def _built(self, cut: Cut, factors: list[tf.Tensor], *, run: bool) -> Live:
+        """Compile what a live query at a layer runs.
+
+        TensorFlow optimises a graph when it first runs, which takes as long again as tracing it; with `run` that is done
+        here, on zeros: what is held of the image stays as it is.
+        """
+        slots = [cut.target, *cut.bypass]
+        entries = self._tensors.specs(slots)
+        built = live(cut, self._head, [entries[0], entries[1:], *factors], self._engine.weights.read)
+        if run:
+            zeros = [tf.zeros(spec.shape, spec.dtype) for spec in entries]
+            if built.backward is None or not self._tensors.fits([*slots, *built.slots], built.rest_bytes):
+                built.whole(zeros[0], zeros[1:], *factors)
+            else:
+                saved = [tf.zeros(spec.shape, spec.dtype) for spec in self._tensors.specs(built.slots)]
+                saved += built.rest(zeros[0], zeros[1:]) if built.rest is not None else []
+                built.backward(saved, zeros[0], zeros[1:], *factors)
+        return built
+
+    def prepare(self, target: Target, factors: list[Float]) -> None:
+        """Compile, where that is not done yet, what fields of this kind will be pulled back to a layer with."""
+        cut = self._engine.cut(target.slot, target.name)
+        tensors = [tf.constant(factor) for factor in factors]
+        self._engine.prepare(self._key(cut, len(factors)), partial(self._built, cut, tensors, run=True))

@@ -67,6 +67,8 @@ class Activations:
     ----------
     shapes : dict of int to tuple
         Of every slot seen, kept when the tensor is not.
+    dtypes : dict of int to DType
+        Likewise.
     floating : set of int
         Slots of real numbers.
     full_precision : bool
@@ -84,6 +86,7 @@ class Activations:
         self._lock = threading.RLock()
         self._bytes: dict[int, int] = {}
         self.shapes: dict[int, tuple[int, ...]] = {plan.inputs[0]: tuple(x.shape)}
+        self.dtypes: dict[int, tf.DType] = {plan.inputs[0]: x.dtype}
         self.floating: set[int] = {plan.inputs[0]} if x.dtype.is_floating else set()
         self.full_precision = True
         self.passes = 0
@@ -96,6 +99,10 @@ class Activations:
     def fits(self, slots: Iterable[int], extra: int = 0) -> bool:
         """Whether these slots and some bytes more can be held together."""
         return sum(self._bytes.get(slot, 0) for slot in set(slots)) + extra <= self._held.budget
+
+    def specs(self, slots: Iterable[int]) -> list[tf.TensorSpec]:
+        """What the tensors at slots look like, without computing any."""
+        return [tf.TensorSpec(self.shapes[slot], self.dtypes[slot]) for slot in slots]
 
     def get(self, slots: Iterable[int]) -> list[tf.Tensor]:
         """The tensors at slots, running only the steps that lead to those which are not held."""
@@ -143,7 +150,7 @@ class Activations:
         run(steps, env, after)
 
     def _see(self, slot: int, tensor: tf.Tensor) -> None:
-        self.shapes[slot] = tuple(tensor.shape)
+        self.shapes[slot], self.dtypes[slot] = tuple(tensor.shape), tensor.dtype
         self._bytes[slot] = size_of(tensor)
         if tensor.dtype.is_floating:
             self.floating.add(slot)
