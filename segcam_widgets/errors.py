@@ -32,7 +32,7 @@ class Cancelled(SegCamError):
     """The caller's progress function answered False."""
 
 
-def listing(names: Iterable[object], *, limit: int = 12) -> str:
+def listing(names: Iterable[object], *, limit: int = 16) -> str:
     """Join names for a message, cut where a long list would bury the sentence."""
     items = [str(name) for name in names]
     if len(items) <= limit:

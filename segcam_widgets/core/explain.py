@@ -8,21 +8,11 @@ from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.methods import METHODS, MapInput, weighted_map
 from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.progress import report as report
 from segcam_widgets.core.query import STRONGEST, CamQuery, resolve
 from segcam_widgets.core.region import BoolMask
 from segcam_widgets.core.scores import SCORES, ScoreInput
 from segcam_widgets.errors import Cancelled, EmptyRegionError, NonFiniteError, SegCamError, shown
-
-
-def report(progress: Progress | None, fraction: float, text: str) -> None:
-    """Tell the caller how far one is. Raises Cancelled where the answer is False; no answer means to go on."""
-    if progress is None:
-        return
-    if not callable(progress):
-        raise SegCamError(f"`progress` must be callable as progress(fraction, text). Received: {shown(progress)}.")
-    answer = progress(fraction, text)
-    if answer is not None and not answer:
-        raise Cancelled(f"Cancelled at {fraction:.0%}: {text}.")
 
 
 def must_be_probe(value: object) -> None:
@@ -121,7 +111,7 @@ def _answer(probe: Probe, query: CamQuery, progress: Progress | None) -> tuple[E
     resolved = resolve(query, probe)
     must_be_finite("logits", probe.logits, resolved.layer)  # before the region, which NaN may have made empty
     mask = region_mask(probe, resolved)
-    score = SCORES[str(resolved.score)]
+    score, method = SCORES[str(resolved.score)], METHODS[resolved.method]
     given = score_input(probe, resolved, mask)
     activations = probe.activations(resolved.layer)
     report(progress, 0.1, f"{resolved.method} at {resolved.layer}")
@@ -132,7 +122,8 @@ def _answer(probe: Probe, query: CamQuery, progress: Progress | None) -> tuple[E
     size = (activations.shape[0], activations.shape[1])
     baseline = BASELINES[resolved.baseline].compute(activations, coverage(mask, size))
     with np.errstate(over="ignore", invalid="ignore"):  # said in words below
-        result = METHODS[resolved.method].compute(MapInput(activations, gradients, baseline, resolved.options))
+        about = MapInput(activations, gradients, baseline, resolved.options, probe, resolved, given, progress)
+        result = method.compute(about)
         cam = weighted_map(result.weights, activations, baseline) if result.cam is None else result.cam
     must_be_finite("map's values", cam, resolved.layer)
     report(progress, 1.0, "done")
@@ -148,5 +139,6 @@ def _answer(probe: Probe, query: CamQuery, progress: Progress | None) -> tuple[E
         class_names=probe.class_names,
         layer=probe.layer(resolved.layer),
         notes=result.notes,
+        evidence=result.evidence,
     )
-    return answer, pulled.current
+    return answer, pulled.current and not method.slow  # a slow one went on after somebody looked

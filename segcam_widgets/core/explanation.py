@@ -1,6 +1,7 @@
 """The answer: signed, un-normalised, immutable, and everything that follows from it by arithmetic."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.checks import grid_size
+from segcam_widgets.core.frozen import Frozen
 from segcam_widgets.core.grid import coverage, resize_bilinear
 from segcam_widgets.core.methods import pooled
 from segcam_widgets.core.probe import LayerInfo
@@ -59,6 +61,8 @@ class Explanation:
     layer : LayerInfo
     notes : tuple of str
         What a reader of the map should know.
+    evidence : mapping of str to number
+        What the method measured on the way: integrated gradients' "completeness_error", say.
     """
 
     query: CamQuery
@@ -72,8 +76,10 @@ class Explanation:
     class_names: tuple[str, ...] = field(repr=False)
     layer: LayerInfo = field(repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
+    evidence: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "evidence", Frozen(self.evidence))
         for name in ARRAYS:
             object.__setattr__(self, name, _read_only(np.asarray(getattr(self, name)).view()))
 

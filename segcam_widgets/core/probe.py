@@ -23,7 +23,7 @@ class LayerInfo:
     shape : tuple of int
         (h, w, K) of its output for the probe's image.
     kind : str
-        Class of the layer, "Conv2D".
+        Class of the layer, "Conv2D"; "InputLayer" for the input itself.
     activation : str or None
         Name of the activation that ends the layer, None where it has none.
     """
@@ -32,6 +32,11 @@ class LayerInfo:
     shape: tuple[int, int, int]
     kind: str
     activation: str | None = None
+
+
+def input_layer(layers: Sequence[LayerInfo]) -> LayerInfo | None:
+    """The model's input among a probe's layers; None where it takes no real numbers, and so is none of them."""
+    return layers[0] if layers[0].kind == "InputLayer" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +122,6 @@ class Cotangent:
 
 
 @runtime_checkable
-class Probe(Protocol):
-    """One model bound to one image (the public contract is DESIGN's section 2).
-
-    (H, W) is the grid of the logits, C the number of classes as shown (a one-channel sigmoid shows two).
-@runtime_checkable
 class Preparing(Protocol):
     """A probe that can get ready for questions to come."""
 
@@ -132,6 +132,11 @@ class Preparing(Protocol):
         ...
 
 
+@runtime_checkable
+class Probe(Protocol):
+    """One model bound to one image (the public contract is DESIGN's section 2).
+
+    (H, W) is the grid of the logits, C the number of classes as shown (a one-channel sigmoid shows two).
     """
 
     @property

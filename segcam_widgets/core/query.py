@@ -1,13 +1,12 @@
 """The question: an immutable value that says everything an explanation depends on besides the probe."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-import numpy as np
-
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.checks import is_whole
+from segcam_widgets.core.frozen import Frozen
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.region import Region, must_be_region, region_from_dict
@@ -20,32 +19,6 @@ STRONGEST = "strongest"
 
 A class that has this very name can be given by its index only.
 """
-
-
-class Options(Mapping[str, Any]):
-    """A method's options, frozen so that a query can be hashed and compared."""
-
-    __slots__ = ("_items",)
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        # numpy's scalars become Python's, so that options can be written as JSON and compare equal after it
-        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
-        self._items = dict(sorted(plain.items()))
-
-    def __getitem__(self, name: str) -> Any:
-        return self._items[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self._items.items()))
-
-    def __repr__(self) -> str:
-        return repr(self._items)
 
 
 @dataclass(frozen=True)
@@ -90,7 +63,7 @@ class CamQuery:
             raise SegCamError(
                 f"`options` must be a mapping of option names to values. Received: {shown(self.options)}."
             )
-        object.__setattr__(self, "options", Options(self.options))
+        object.__setattr__(self, "options", Frozen(self.options))
         for name in ("class_index", "rival"):
             if is_whole(getattr(self, name)):
                 object.__setattr__(self, name, int(getattr(self, name)))  # numpy's would not go into JSON
@@ -134,7 +107,7 @@ def resolve(query: CamQuery, probe: Probe) -> CamQuery:
     UnknownLayerError, DisconnectedLayerError
         The layer.
     SegCamError
-        Class, score, method, baseline, rival, option or region.
+        Class, score, method (also where it does not apply to the layer), baseline, rival, option or region.
     """
     if not isinstance(query, CamQuery):
         raise SegCamError(f"`query` must be a CamQuery. Received: {shown(query)}.")
@@ -145,11 +118,13 @@ def resolve(query: CamQuery, probe: Probe) -> CamQuery:
     method = METHODS.find(query.method)
     baseline = BASELINES.find(query.baseline)
     options = method.check(query.options, baseline.name)
+    layer = probe.layer(query.layer)
+    method.must_apply(layer, probe.layers)
     if query.region is not None:
         must_be_region(query.region)
     return replace(
         query,
-        layer=probe.layer(query.layer).name,
+        layer=layer.name,
         class_index=index,
         region=PredictedClass(index) if query.region is None else query.region,
         score=score.name,

@@ -55,7 +55,11 @@ class ScoreInput:
     @cached_property
     def inside(self) -> Array64:
         """Logits of the region's pixels, (|M|, C) float64."""
-        return self.logits.reshape(-1, self.logits.shape[-1]).take(self.pixels, 0).astype(np.float64)
+        return self.at_pixels(self.logits)
+
+    def at_pixels(self, field: NDArray[np.floating]) -> Array64:
+        """A field (H, W, C) at the region's pixels, (|M|, C) float64."""
+        return field.reshape(-1, field.shape[-1]).take(self.pixels, 0).astype(np.float64)
 
     @cached_property
     def log_probabilities(self) -> Array64:
@@ -117,6 +121,13 @@ class Score(ABC):
     @abstractmethod
     def cotangent(self, given: ScoreInput) -> Cotangent:
         """The gradient of the SUM of s over the region by the logits; `divided` by |M| it is the mean's."""
+
+    def bend(self, given: ScoreInput, tangent: NDArray[np.floating]) -> Cotangent:
+        """s''(y) applied to a change of the logits, (H, W, C): how the cotangent of the sum changes with it, to first order.
+
+        Zero for a score that is linear in the logits.
+        """
+        return given.outer(np.zeros(given.logits.shape[-1], np.float32))
 
     def value(self, given: ScoreInput) -> float:
         """S, the mean over the region."""
@@ -196,6 +207,9 @@ class LogProbability(Score):
     def cotangent(self, given: ScoreInput) -> Cotangent:
         return given.scatter(probability_gap(given))
 
+    def bend(self, given: ScoreInput, tangent: NDArray[np.floating]) -> Cotangent:
+        return given.scatter(probability_turn(given, given.at_pixels(tangent)))
+
 
 class Probability(Score):
     """p_c. Cotangent p_c (e_c - p); for several sigmoids p_c (1 - p_c) e_c. Vanishes where the model is sure."""
@@ -207,6 +221,11 @@ class Probability(Score):
 
     def cotangent(self, given: ScoreInput) -> Cotangent:
         return given.scatter(self.values(given)[:, None] * probability_gap(given))
+
+    def bend(self, given: ScoreInput, tangent: NDArray[np.floating]) -> Cotangent:
+        change, gap = given.at_pixels(tangent), probability_gap(given)
+        turned = (gap * change).sum(1, keepdims=True) * gap + probability_turn(given, change)
+        return given.scatter(self.values(given)[:, None] * turned)
 
 
 def probability_gap(given: ScoreInput) -> Array64:
@@ -225,6 +244,15 @@ def probability_gap(given: ScoreInput) -> Array64:
     return gap
 
 
+def probability_turn(given: ScoreInput, change: Array64) -> Array64:
+    """How `probability_gap` changes with the logits, to first order: (|M|, C) from a change (|M|, C)."""
+    if given.multilabel:
+        own = np.exp(LogProbability().values(given))[:, None]
+        return -own * probability_gap(given) * change  # -p (1 - p) at the class, else 0
+    p = np.exp(given.log_probabilities)
+    return -p * (change - (p * change).sum(1, keepdims=True))
+
+
 SCORES: Registry[Score] = Registry("score")
 for _score in (Logit(), CenteredLogit(), Margin(), LogProbability(), Probability()):
     SCORES.add(_score)
@@ -239,4 +267,5 @@ __all__ = [
     "Score",
     "ScoreInput",
     "probability_gap",
+    "probability_turn",
 ]

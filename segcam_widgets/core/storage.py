@@ -76,6 +76,7 @@ def manifest(explanation: Explanation) -> dict[str, Any]:
         "class_names": list(explanation.class_names),
         "layer": {"name": layer.name, "shape": layer.shape, "kind": layer.kind, "activation": layer.activation},
         "notes": list(explanation.notes),
+        "evidence": dict(explanation.evidence),
         **numbers,
         "picture_limit": symmetric_limit(explanation.upsampled()),
         "arrays": {name: list(getattr(explanation, name).shape) for name in ARRAYS},
@@ -112,6 +113,7 @@ def load(folder: str | os.PathLike[str]) -> Explanation:
             class_names=tuple(data["class_names"]),
             layer=layer,
             notes=tuple(data["notes"]),
+            evidence=dict(data.get("evidence", {})),  # folders of the first versions have none
             **_read_arrays(folder / DATA, layer.shape),
         )
         class_index(found.query.class_index, found.class_names)

@@ -12,6 +12,7 @@ from segcam_widgets.core.query import STRONGEST, CamQuery
 from segcam_widgets.core.region import Region
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.errors import SegCamError
+from segcam_widgets.ui.lifetime import family
 from segcam_widgets.ui.page import PageHelp
 from segcam_widgets.ui.quiet import Quiet
 from segcam_widgets.ui.words import percent, shares
@@ -187,7 +188,7 @@ class QueryControls(W.VBox):
         if list(self._options) != list(method.options):
             before, self._options = self._options, {n: self._option_widget(o) for n, o in method.options.items()}
             self.options_box.children = list(self._options.values())
-            for widget in before.values():
+            for widget in family(list(before.values())):
                 widget.close()
 
     def _option_widget(self, option: Option) -> Any:

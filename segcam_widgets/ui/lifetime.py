@@ -80,8 +80,8 @@ def _shown_in(bundle: Any) -> str | None:
     return view.get("model_id") if isinstance(view, dict) else None
 
 
-def family(widget: W.Widget) -> list[W.Widget]:
-    """A widget and everything it holds, children, layouts, styles, marks, axes and scales, each once."""
+def family(widget: W.Widget | list[W.Widget]) -> list[W.Widget]:
+    """A widget, or several, and everything they hold, children, layouts, styles, marks, axes and scales, each once."""
     found: dict[str, W.Widget] = {}
     stack: list[Any] = [widget]
     while stack:

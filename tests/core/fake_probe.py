@@ -153,7 +153,8 @@ class NumpyProbe:
     def layers(self):
         names = [IMAGE, *(name for name, _, _ in self.nodes)]
         reach = [n for n in names if n == self._last or self._last in self._after(n)]
-        return tuple(LayerInfo(n, self._values[n].shape, "Fake") for n in reach)
+        kinds = {IMAGE: "InputLayer"}
+        return tuple(LayerInfo(n, self._values[n].shape, kinds.get(n, "Fake")) for n in reach)
 
     @property
     def logits(self):
@@ -214,11 +215,14 @@ class NumpyProbe:
             if name in after and name in pulls:
                 for source, pull in zip(of, op.vjp([values[n] for n in of], pulls[name]), strict=True):
                     pulls[source] = pulls.get(source, 0) + pull
+        own = pulls[layer]
+        if at is not None and np.ndim(at) > own.ndim:  # one field, at several points
+            own = np.broadcast_to(own, np.shape(at))
         if self._last == layer:
-            return Pullback(seed.astype(np.float32), {})
+            return Pullback(own.astype(np.float32), {})
         bypass = {n: (pulls[n] * values[n]).sum((-3, -2, -1)) for n in pulls if n not in after and n != layer}
         whole = {n: float(v) if np.ndim(v) == 0 else v for n, v in bypass.items()}
-        return Pullback(np.broadcast_to(pulls[layer], pulls[layer].shape).astype(np.float32), whole)
+        return Pullback(own.astype(np.float32), whole)
 
     def pullback_float32(self, layer, cotangent):
         self.calls["pullback_float32"] += 1

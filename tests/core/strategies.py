@@ -22,6 +22,12 @@ def close(left, right, scale=None, rtol=1e-5):
     return np.allclose(left, right, rtol=0, atol=rtol * size)
 
 
+def can_be_asked(probe, layer, method, baseline="zero"):
+    """Whether a method applies to a layer and takes a baseline."""
+    chosen = sc.METHODS[method]
+    return baseline in chosen.baselines and not chosen.refusal(probe.layer(layer), probe.layers)
+
+
 @st.composite
 def linear_problems(draw, classes=(2, 4)):
     """Activations (h, w, K), kernel (K, C), bias (C,), and a mask (h, w) with a pixel in it."""

@@ -10,10 +10,13 @@ from hypothesis.extra import numpy as hnp
 import segcam_widgets as sc
 from segcam_widgets.core.baselines import BASELINES
 from tests.core.fake_probe import Conv, NumpyProbe, linear_head, random_network, relu
-from tests.core.strategies import PROPERTY, arrays, close, linear_problems
+from tests.core.strategies import PROPERTY, arrays, can_be_asked, close, linear_problems
 
 METHODS, SCORES = tuple(sc.METHODS), tuple(sc.SCORES)
 LINEAR_METHODS = ("seg-grad-cam", "hirescam")  # their map is linear in the score
+UNIT_FREE_TOO = ("eigen-grad-cam", "integrated-gradients")
+ADDITIVE = (*LINEAR_METHODS, "seg-xres-cam", "xgrad-cam", "ablation-cam", "score-cam", "occlusion")  # so is theirs
+OF_THE_GRADIENT = ("seg-grad-cam", "hirescam", "seg-xres-cam", "layercam", "xgrad-cam", "grad-cam++", "shapley-cam")
 NETWORK_LAYERS = ("image", "features", "relu", "deep", "deep_relu", "join", "up")
 seeds, layers = st.integers(0, 50), st.sampled_from(NETWORK_LAYERS)
 
@@ -28,9 +31,11 @@ def masks(draw, shape=(12, 12)):
 @st.composite
 def queries(draw, methods, baselines=tuple(BASELINES)):
     """Anything that can be asked of `network`."""
-    method, baseline = draw(st.sampled_from(methods)), draw(st.sampled_from(baselines))
+    method, layer = draw(st.sampled_from(methods)), draw(layers)
+    baseline = draw(st.sampled_from(baselines))
+    assume(can_be_asked(network(0), layer, method, baseline))
     return sc.CamQuery(
-        draw(layers), draw(st.integers(0, 2)), sc.Mask(draw(masks())), draw(st.sampled_from(SCORES)), method, baseline
+        layer, draw(st.integers(0, 2)), sc.Mask(draw(masks())), draw(st.sampled_from(SCORES)), method, baseline
     )
 
 
@@ -42,6 +47,7 @@ def network(seed):
 @given(seeds, queries(METHODS))
 def test_the_map_is_the_weighted_sum_and_the_contributions_sum_to_it(seed, query):
     ex = sc.explain(network(seed), query)
+    assume(ex.weights.size)
     terms = ex.weights * (ex.activations.astype(np.float64) - ex.baseline)
     assert close(ex.cam, terms.sum(-1), scale=np.abs(terms).sum(-1))
     size = float(np.abs(terms).sum())
@@ -51,17 +57,18 @@ def test_the_map_is_the_weighted_sum_and_the_contributions_sum_to_it(seed, query
 
 
 @PROPERTY
-@given(seeds, layers, masks(), st.sampled_from(LINEAR_METHODS))
+@given(seeds, layers, masks(), st.sampled_from(ADDITIVE))
 def test_centered_maps_of_all_classes_sum_to_zero(seed, layer, mask, method):
     probe = network(seed)
+    assume(can_be_asked(probe, layer, method))
     maps = [sc.explain(probe, sc.CamQuery(layer, c, sc.Mask(mask), "centered_logit", method)) for c in range(3)]
-    size = max(np.abs(ex.weights[..., :] * ex.activations).sum(-1).max() for ex in maps)
-    assert close(sum(ex.cam for ex in maps), 0, scale=np.array(size))
+    size = max(np.abs(ex.weights * ex.activations).sum(-1).max() if ex.weights.size else 1 for ex in maps)
+    assert close(sum(ex.cam for ex in maps), 0, scale=np.array(size), rtol=1e-4 if sc.METHODS[method].slow else 1e-5)
     assert all(not ex.cam.any() for ex in maps) or not all(ex.is_empty for ex in maps)
 
 
 @PROPERTY
-@given(linear_problems(), st.sampled_from(METHODS))
+@given(linear_problems(), st.sampled_from(OF_THE_GRADIENT))
 def test_the_shift_attack(problem, method):
     """Lerma & Lucas, arXiv 2307.03305: t(A) added to all logits leaves the softmax as it is."""
     activations, kernel, bias, mask = problem
@@ -74,7 +81,9 @@ def test_the_shift_attack(problem, method):
             assert close(before.cam, after.cam, scale=np.abs(activations).max() * np.array([[1.0]]), rtol=2e-5)
     raw = sc.CamQuery("image", 0, sc.Mask(mask), "logit", method)
     before, after = sc.explain(honest, raw), sc.explain(attacked, raw)
-    assert (after.weights <= 0).all()  # every quarter up to 4 less 9 is negative: the raw logit's map can be made blank
+    assert (
+        (after.weights <= 0).all() or method == "xgrad-cam"
+    )  # whose divisor may be negative; every quarter up to 4 less 9 is negative: the raw logit's map can be made blank
     if method in LINEAR_METHODS:
         expected = before.weights - (
             9.0 / mask.size if method == "seg-grad-cam" else 9.0 / mask.sum() * mask[..., None]
@@ -134,13 +143,17 @@ def test_the_order_of_channels_does_not_matter(data, method, score):
     query = sc.CamQuery("relu", 1, sc.Everything(), score, method)
     plain, permuted = sc.explain(probe, query), sc.explain(other, query)
     assert close(plain.cam, permuted.cam)
-    assert close(plain.weights[..., order], permuted.weights)
-    assert close(plain.contributions[order], permuted.contributions)
     assert permuted.score == pytest.approx(plain.score, rel=1e-5, abs=1e-6)
+    if plain.weights.size:
+        assert close(plain.weights[..., order], permuted.weights)
+        assert close(plain.contributions[order], permuted.contributions)
 
 
 @PROPERTY
-@given(hnp.arrays(np.float64, 4, elements=st.sampled_from([0.125, 0.5, 2.0, 16.0])), st.sampled_from(METHODS))
+@given(
+    hnp.arrays(np.float64, 4, elements=st.sampled_from([0.125, 0.5, 2.0, 16.0])),
+    st.sampled_from((*OF_THE_GRADIENT, *UNIT_FREE_TOO)),
+)
 def test_the_unit_of_a_channel_does_not_matter(scales, method):
     probe = network(9)
     ops = {name: op for name, op, _ in probe.nodes}
@@ -182,7 +195,7 @@ def test_hirescam_of_a_network_without_biases_sums_to_the_score(seed, mask, scor
 
 
 @PROPERTY
-@given(linear_problems(), st.sampled_from(METHODS))
+@given(linear_problems(), st.sampled_from((*OF_THE_GRADIENT, "ablation-cam", "occlusion", "integrated-gradients")))
 def test_layers_that_are_not_negative_and_weights_that_are_not_positive_make_a_blank_map(problem, method):
     activations, kernel, bias, mask = problem
     probe = linear_head(np.abs(activations), -np.abs(kernel), bias)
@@ -194,6 +207,7 @@ def test_layers_that_are_not_negative_and_weights_that_are_not_positive_make_a_b
 @PROPERTY
 @given(seeds, layers, masks(), st.sampled_from(METHODS), st.sampled_from(SCORES))
 def test_ranges(seed, layer, mask, method, score):
+    assume(can_be_asked(network(seed), layer, method))
     ex = sc.explain(network(seed), sc.CamQuery(layer, 0, sc.Mask(mask), score, method))
     assert 0 <= ex.positive_share <= 1
     assert 0 <= ex.focus <= 1
@@ -210,8 +224,9 @@ def test_ranges(seed, layer, mask, method, score):
 @PROPERTY
 @given(seeds, layers, masks(), st.sampled_from(METHODS))
 def test_with_the_mean_as_baseline_a_pooled_map_sums_to_zero(seed, layer, mask, method):
+    assume(can_be_asked(network(seed), layer, method, "mean"))
     ex = sc.explain(network(seed), sc.CamQuery(layer, 1, sc.Mask(mask), method=method, baseline="mean"))
-    assume(ex.weights.ndim == 1)
+    assume(ex.weights.ndim == 1 and ex.weights.size)
     size = np.abs(ex.weights * (ex.activations - ex.baseline)).sum()
     assert close(ex.contributions, 0, scale=np.array([size]))
     assert ex.positive_share == pytest.approx(0.5, abs=1e-3) or size < 1e-6

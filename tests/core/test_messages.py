@@ -31,6 +31,14 @@ def saved(**data):
     return region_from_dict(data)
 
 
+class OfWholeNumbers(NumpyProbe):
+    """Its input has no gradient, and so is no layer."""
+
+    @property
+    def layers(self):
+        return super().layers[1:]
+
+
 class NoWords:
     def __repr__(self):
         raise RuntimeError("no words")
@@ -90,7 +98,8 @@ CASES = {
     ),
     "method": (
         lambda: ask(method="hires-cam"),
-        "`method` must be one of " + ", ".join(METHODS) + ". Received: 'hires-cam'. Did you mean 'hirescam'?",
+        "`method` must be one of " + ", ".join(METHODS) + ". Received: 'hires-cam'. Did you mean 'hirescam' or "
+        "'seg-xres-cam' or 'score-cam'?",
     ),
     "baseline": (
         lambda: ask(baseline="average"),
@@ -98,7 +107,19 @@ CASES = {
     ),
     "baseline of a method": (
         lambda: FANCY.check({}, "mean"),
-        "`baseline` must be one of zero for method 'fancy'. Received: 'mean'.",
+        "`baseline` must be 'zero' for method 'fancy'. Received: 'mean'.",
+    ),
+    "method of two channels": (
+        lambda: ask(layer="image", method="eigen-cam", probe=linear_head(np.ones((2, 2, 1)), [[1.0, 2.0]])),
+        "`method` 'eigen-cam' needs a layer with 2 channels or more. Received: 'image' with 1.",
+    ),
+    "method that masks the input": (
+        lambda: ask(layer="image", method="score-cam"),
+        "`method` 'score-cam' masks the model's input, and so applies to the layers after it. Received: 'image', the input.",
+    ),
+    "method that masks an input of whole numbers": (
+        lambda: ask(method="score-cam", probe=OfWholeNumbers(PROBE.x, PROBE.nodes)),
+        "`method` 'score-cam' masks the model's input, and this one's takes no real numbers. Received: layer 'relu'.",
     ),
     "rival without margin": (
         lambda: ask(rival="tree"),
@@ -260,7 +281,7 @@ CASES = {
     "saved region type": (
         lambda: saved(type="polygn"),
         "`type` must be one of union, intersection, difference, complement, pixel, rectangle, polygon, brush, mask, "
-        "everything, predicted_class, truth_class, ... (15 in all). Received: 'polygn'. Did you mean 'polygon'?",
+        "everything, predicted_class, truth_class, component, errors, border. Received: 'polygn'. Did you mean 'polygon'?",
     ),
     "saved region fields": (
         lambda: saved(type="pixel", row=1),

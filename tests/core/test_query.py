@@ -6,12 +6,12 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 
 import segcam_widgets as sc
 from segcam_widgets.core.query import STRONGEST, resolve
 from tests.core.fake_probe import linear_head, random_network
-from tests.core.strategies import PROPERTY, regions
+from tests.core.strategies import PROPERTY, can_be_asked, regions
 
 NAMES = ("sky", "tree", "road")
 PROBE = random_network(class_names=NAMES)
@@ -39,13 +39,15 @@ def queries(draw):
     index, rival = draw(st.permutations(range(3)))[:2]
     either = st.booleans().map(lambda by_name: (lambda i: NAMES[i]) if by_name else (lambda i: i))
     rivals = [None, STRONGEST, draw(either)(rival)]
+    layer, method = draw(st.sampled_from(["relu", "deep", "image"])), draw(st.sampled_from(tuple(sc.METHODS)))
+    assume(can_be_asked(PROBE, layer, method))
     return sc.CamQuery(
-        draw(st.sampled_from(["relu", "deep", "image"])),
+        layer,
         draw(either)(index),
         draw(st.one_of(st.none(), regions())),
         score,
-        draw(st.sampled_from(tuple(sc.METHODS))),
-        draw(st.sampled_from(["zero", "mean", "midpoint"])),
+        method,
+        draw(st.sampled_from(sc.METHODS[method].baselines)),
         draw(st.sampled_from(rivals)) if score == "margin" else None,
     )
 

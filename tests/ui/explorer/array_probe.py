@@ -54,8 +54,8 @@ class ArrayProbe:
         self.layers = (LayerInfo("input", ends[0], "InputLayer"), *inner, LayerInfo("logits", ends[1], "Conv2D"))
 
     def _enlarged(self, values: np.ndarray) -> np.ndarray:
-        factors = [n // m for n, m in zip(self.size, values.shape[:2], strict=True)]
-        return values.repeat(factors[0], 0).repeat(factors[1], 1)
+        factors = [n // m for n, m in zip(self.size, values.shape[-3:-1], strict=True)]
+        return values.repeat(factors[0], -3).repeat(factors[1], -2)
 
     def layer(self, name: str) -> LayerInfo:
         found = [info for info in self.layers if info.name == name]
@@ -80,15 +80,19 @@ class ArrayProbe:
 
     def pullback(self, layer: str, cotangent: Any, at: Any = None) -> Pullback:
         given = cotangent if isinstance(cotangent, np.ndarray) else cotangent.to_array()
+        if at is not None and np.ndim(at) == 4 and given.ndim == 3:  # one field, at several points: it is linear
+            given = np.broadcast_to(given, (len(at), *given.shape))
         if layer == "logits":
             return Pullback(given, {})
         if layer == "input":
-            return Pullback(np.zeros_like(self.x), {})
+            return Pullback(np.zeros((*given.shape[:-1], self.x.shape[-1]), np.float32), {})
         h, w, _ = self.channels[layer]
-        blocks = given.reshape(h, self.size[0] // h, w, self.size[1] // w, -1).sum((1, 3))
+        blocks = given.reshape(*given.shape[:-3], h, self.size[0] // h, w, self.size[1] // w, -1).sum((-4, -2))
         return Pullback((blocks @ self._weights[layer].T).astype(np.float32), {})
 
     def pushforward(self, layer: str, tangent: Any, bypass: Any = None) -> np.ndarray:
+        if layer == "input":  # which the logits do not depend on
+            return np.zeros((*tangent.shape[:-1], len(self.class_names)), np.float32)
         return self._enlarged(tangent) @ self._weights[layer]
 
     def replay(self, layer: str, activations: np.ndarray) -> np.ndarray:

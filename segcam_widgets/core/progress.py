@@ -1,0 +1,15 @@
+"""Telling whoever waits how far one is, and stopping where they no longer want to."""
+
+from segcam_widgets.core.probe import Progress
+from segcam_widgets.errors import Cancelled, SegCamError, shown
+
+
+def report(progress: Progress | None, fraction: float, text: str) -> None:
+    """Tell the caller how far one is. Raises Cancelled where the answer is False; no answer means to go on."""
+    if progress is None:
+        return
+    if not callable(progress):
+        raise SegCamError(f"`progress` must be callable as progress(fraction, text). Received: {shown(progress)}.")
+    answer = progress(fraction, text)
+    if answer is not None and not answer:
+        raise Cancelled(f"Cancelled at {fraction:.0%}: {text}.")
