@@ -34,9 +34,9 @@ KEPT = 48
 _ENGINES: "weakref.WeakKeyDictionary[Any, dict[tuple[str, bool], Engine]]" = weakref.WeakKeyDictionary()
 _LOCK = threading.Lock()
 _COMPILER = ThreadPoolExecutor(1, thread_name_prefix="segcam-compile")
-
 AHEAD = Ahead(_COMPILER)
 """What is compiled before somebody asks, of all models: a person looks at one view at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -153,11 +153,6 @@ class Engine:
                 return None
             return self._try(key, build)
 
-    def _try(self, key: Hashable, build: Callable[[], Built]) -> Built | None:
-        try:
-            return self._build(key, build)
-        except Exception:  # whatever stops a trace, the eager run tells it better, or does not mind
-            with self._lock:
     def prepare(self, key: Hashable, build: Callable[[], object]) -> None:
         """Build here and now what is not built yet, while other questions go on: they answer eagerly until it is there."""
         with self._lock:
@@ -169,6 +164,11 @@ class Engine:
         finally:
             done.set_result(None)
 
+    def _try(self, key: Hashable, build: Callable[[], Built]) -> Built | None:
+        try:
+            return self._build(key, build)
+        except Exception:  # whatever stops a trace, the eager run tells it better, or does not mind
+            with self._lock:
                 self._pending.pop(key, None)
                 self._eager.add(key)
             return None

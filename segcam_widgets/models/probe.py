@@ -188,13 +188,6 @@ class KerasProbe:
             return Pullback(frozen(gradients), dict(zip(names, shares, strict=True)), current)
         return Pullback(frozen(gradients[0]), {n: float(s[0]) for n, s in zip(names, shares, strict=True)}, current)
 
-    def pullback_float32(self, layer: str, cotangent: Cotangent | Float) -> Pullback:
-        """The pullback of one field with everything after the layer in 32 bits; run once, not compiled.
-
-        Raises
-        ------
-        UnknownLayerError, DisconnectedLayerError
-        UnsupportedModelError
     def prepare(
         self, layers: Sequence[str], cotangent: Cotangent | Float, wanted: Callable[[], bool] = lambda: True
     ) -> None:
@@ -219,6 +212,13 @@ class KerasProbe:
         targets = [self._targets.find(name) for name in layers]
         AHEAD.replace([partial(self._pull.prepare, target, factors) for target in targets], wanted)
 
+    def pullback_float32(self, layer: str, cotangent: Cotangent | Float) -> Pullback:
+        """The pullback of one field with everything after the layer in 32 bits; run once, not compiled.
+
+        Raises
+        ------
+        UnknownLayerError, DisconnectedLayerError
+        UnsupportedModelError
             A layer cannot be rebuilt in float32.
         SegCamError
             A wrong shape.

@@ -90,15 +90,15 @@ class Puller:
         build = partial(self._built, cut, factors, run=deep)
         built = self._engine.compiled(self._key(cut, len(factors)), build, deep)
         if built is None:
-            own, *bypass = self._tensors.get(slots)
-            return differentiate.pullback(cut, self._head, 1)(own, bypass, *factors)
-        if built.backward is None or not self._tensors.fits([*slots, *built.slots], built.rest_bytes):
             own, *bypass = self._tensors.get([cut.target, *cut.bypass])
+            return differentiate.pullback(cut, self._head, 1)(own, bypass, *factors)
+        slots = [cut.target, *cut.bypass]
+        if built.backward is None or not self._tensors.fits([*slots, *built.slots], built.rest_bytes):
+            own, *bypass = self._tensors.get(slots)
             return built.whole(own, bypass, *factors)
         own, *others = self._tensors.get([*slots, *built.slots])
         bypass, saved = others[: len(cut.bypass)], others[len(cut.bypass) :]
         if built.rest is not None:
-        slots = [cut.target, *cut.bypass]
             rest = built.rest
             saved += self._tensors.computed(("rest", cut.target), lambda: rest(own, bypass))
         return built.backward(saved, own, bypass, *factors)
