@@ -23,7 +23,7 @@ class LayerInfo:
     shape : tuple of int
         (h, w, K) of its output for the probe's image.
     kind : str
-        Class of the layer, "Conv2D".
+        Class of the layer, "Conv2D"; "InputLayer" for the input itself.
     activation : str or None
         Name of the activation that ends the layer, None where it has none.
     """
@@ -32,6 +32,11 @@ class LayerInfo:
     shape: tuple[int, int, int]
     kind: str
     activation: str | None = None
+
+
+def input_layer(layers: Sequence[LayerInfo]) -> LayerInfo | None:
+    """The model's input among a probe's layers; None where it takes no real numbers, and so is none of them."""
+    return layers[0] if layers[0].kind == "InputLayer" else None
 
 
 @dataclass(frozen=True, slots=True)
