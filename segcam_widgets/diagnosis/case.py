@@ -12,7 +12,7 @@ from segcam_widgets.core.explain import explain, score_input
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.ledger import EvidenceLedger, ledger
 from segcam_widgets.core.methods import METHODS, pooled
-from segcam_widgets.core.probe import Cotangent, Float, Probe, Tail
+from segcam_widgets.core.probe import Cotangent, Float, Probe, Progress, Tail
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.region import BoolMask
 from segcam_widgets.core.scores import SCORES, ScoreInput
@@ -26,6 +26,8 @@ POSITIVE = 1e-6
 """A weight is positive above this share of the largest magnitude; below it, it is a sum that cancelled to rounding."""
 QUERIES = 4
 """Live queries at the asked layer that a diagnosis may cost, unless it is asked to be thorough."""
+SLOW_QUERIES = 2
+"""Of these, queries to a slow method: the asked map where it is not at hand, and the margin's or one remedy's."""
 
 
 def is_blank(explanation: Explanation) -> bool:
@@ -46,6 +48,10 @@ class Case:
     query : CamQuery
     thorough : bool
         Whether remedies at other layers and ablation may be run.
+    answer : Explanation, optional
+        To this very query, where it is at hand: the map of a slow method is not made again.
+    progress : callable, optional
+        ``progress(fraction, text) -> bool``, while the map of a slow method is made.
 
     Attributes
     ----------
@@ -57,10 +63,20 @@ class Case:
         Why no path leads from the layer to the logits.
     """
 
-    def __init__(self, probe: Probe, query: CamQuery, *, thorough: bool = False) -> None:
+    def __init__(
+        self,
+        probe: Probe,
+        query: CamQuery,
+        *,
+        thorough: bool = False,
+        answer: Explanation | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self.memory = Remembering(probe)
         self.probe = cast("Probe", self.memory)
         self.thorough = thorough
+        self._progress = progress
+        self._slow_queries = 0
         self._asked: Explanation | None = None
         self.unreachable: str | None = None
         try:
@@ -69,6 +85,8 @@ class Case:
             self.unreachable = str(error)
             anywhere = resolve(replace(query, layer=probe.layers[-1].name), probe)
             self.query = replace(anywhere, layer=query.layer)
+        if answer is not None and answer.query == self.query and METHODS[self.query.method].slow:
+            self._asked = answer
 
     # -------------------------------------------------------------- the question in words
 
@@ -131,9 +149,9 @@ class Case:
         for what, values in (("activations", self.activations), ("gradients", self.gradients)):
             if values is not None and not np.isfinite(values).all():
                 found[what] = int((~np.isfinite(values)).sum())
-        if not found and not self.unreachable and not self.lacks("region"):
+        if not found and not self.unreachable and not self.lacks("region") and self._asked is None:
             try:
-                self._asked = explain(self.probe, self.query)
+                self._asked = self.explain(self.query)
             except NonFiniteError:  # activations and gradients are finite: their product is not
                 found["map"] = 1
         return found
@@ -177,6 +195,8 @@ class Case:
     def _lacks_puzzle(self) -> str:
         if not self.blank:
             return "the map is not blank"
+        if self.classless:
+            return f"{METHODS[self.query.method].title} does not look at the class"
         return "the margin's map is not blank" if self.raw_logit and not is_blank(self.judged) else ""
 
     # -------------------------------------------------------------- the map, and the weights it is judged by
@@ -185,13 +205,18 @@ class Case:
     def asked(self) -> Explanation:
         """The map that was asked for. Needs "map"."""
         if self._asked is None:
-            self._asked = explain(self.probe, self.query)
+            self._asked = self.explain(self.query)
         return self._asked
 
     @cached_property
     def blank(self) -> bool:
         """Whether a person would see nothing, also because there is no map."""
         return bool(self.lacks("map")) or is_blank(self.asked)
+
+    @property
+    def classless(self) -> bool:
+        """Whether the map shows something, and something that does not depend on the class. Needs "map"."""
+        return not METHODS[self.query.method].sees_class and bool(self.asked.cam.any())
 
     @cached_property
     def raw_logit(self) -> bool:
@@ -205,15 +230,16 @@ class Case:
         if not self.raw_logit:
             return self.asked
         try:
-            return explain(self.probe, replace(self.query, score="margin"))
+            return self.explain(replace(self.query, score="margin"))
         except NonFiniteError:  # of the rivals alone
             return self.asked
 
     @cached_property
     def weights(self) -> NDArray[np.float32]:
-        """(K,), or (h, w, K) for pixelwise methods; pooled gradients where the method has none. Needs "map"."""
+        """(K,), or (h, w, K) for pixelwise methods; pooled gradients where it has none that tell of the class. Needs "map"."""
         judged = self.judged
-        return judged.weights if judged.weights.size else judged.pooled_gradients.astype(np.float32)
+        own = judged.weights.size and METHODS[self.query.method].sees_class
+        return judged.weights if own else judged.pooled_gradients.astype(np.float32)
 
     @cached_property
     def rising(self) -> NDArray[np.bool_]:
@@ -285,10 +311,19 @@ class Case:
         given = self.score_input(query)
         return SCORES[str(query.score)].cotangent(given).divided(int(given.mask.sum()))
 
-    @property
-    def affordable(self) -> bool:
+    def explain(self, query: CamQuery) -> Explanation:
+        """Ask the probe; what a slow method is asked is counted."""
+        if not METHODS[query.method].slow:
+            return explain(self.probe, query)
+        self._slow_queries += 1
+        return explain(self.probe, query, self._progress)
+
+    def can_afford(self, query: CamQuery) -> bool:
         """Whether one more live query at the asked layer is within the cost of a diagnosis."""
-        return self.thorough or self.memory.asked.get(self.query.layer, 0) < QUERIES
+        if self.thorough:
+            return True
+        slow = METHODS[query.method].slow and self._slow_queries >= SLOW_QUERIES
+        return not slow and self.memory.asked.get(self.query.layer, 0) < QUERIES
 
     def pooled_gradients(self) -> NDArray[np.float64]:
         """(K,) of the judged score. Needs "map"."""

@@ -1,6 +1,7 @@
 """From a probe and a query to a diagnosis."""
 
 from segcam_widgets.core.explain import must_be_probe, report
+from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe, Progress
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis import rules as _rules  # noqa: F401 - registers them
@@ -9,7 +10,14 @@ from segcam_widgets.diagnosis.findings import Diagnosis, Finding, NotApplicable,
 from segcam_widgets.diagnosis.rule import RULES, Hit, Rule
 
 
-def diagnose(probe: Probe, query: CamQuery, progress: Progress | None = None, *, thorough: bool = False) -> Diagnosis:
+def diagnose(
+    probe: Probe,
+    query: CamQuery,
+    progress: Progress | None = None,
+    *,
+    thorough: bool = False,
+    explanation: Explanation | None = None,
+) -> Diagnosis:
     """Say why a map looks as it does: every rule looks once, the first of the list that holds is a blank map's headline.
 
     Parameters
@@ -23,6 +31,8 @@ def diagnose(probe: Probe, query: CamQuery, progress: Progress | None = None, *,
     thorough : bool
         Also try remedies at other layers (one sweep) and compare the gradient with ablation (three replays). Without it a
         diagnosis costs at most four live queries at the asked layer, usually one.
+    explanation : Explanation, optional
+        The answer to this very query, where it is at hand: then the map of a slow method is not made a second time.
 
     Returns
     -------
@@ -35,13 +45,20 @@ def diagnose(probe: Probe, query: CamQuery, progress: Progress | None = None, *,
         diagnosis says so in a finding instead.
     """
     must_be_probe(probe)
-    probe.refresh()
-    case = Case(probe, query, thorough=thorough)
+    answer = None if probe.refresh() else explanation
+    done = 0.0
+
+    def within(fraction: float, text: str) -> bool:
+        report(progress, done + fraction / len(RULES), text)
+        return True
+
+    case = Case(probe, query, thorough=thorough, answer=answer, progress=within)
     hits: list[tuple[Rule, Hit]] = []
     passed: list[Passed] = []
     silent: list[NotApplicable] = []
     for number, rule in enumerate(RULES.values()):
-        report(progress, number / len(RULES), f"{rule.code} {rule.name}")
+        done = number / len(RULES)
+        report(progress, done, f"{rule.code} {rule.name}")
         outcome = rule.check(case)
         if isinstance(outcome, Hit):
             hits.append((rule, outcome))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from segcam_widgets.core.baselines import BASELINES
-from segcam_widgets.core.explain import explain
 from segcam_widgets.core.explanation import BLANK_TOLERANCE, Explanation
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.probe import Float
@@ -14,7 +13,7 @@ from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.wording import FAINT
 from segcam_widgets.diagnosis.case import Case, is_blank
 from segcam_widgets.diagnosis.findings import RemedyResult
-from segcam_widgets.errors import SegCamError
+from segcam_widgets.errors import Cancelled, SegCamError
 
 ENOUGH_GAIN = 0.5
 """What a map with another baseline must reach: it is never blank by construction, so that alone says nothing."""
@@ -53,10 +52,12 @@ def try_layers(case: Case, queries: Iterable[CamQuery]) -> Remedy | None:
 
 def _helpful(case: Case, queries: Iterable[CamQuery]) -> Iterator[Remedy]:
     for query in queries:
-        if not case.affordable:
+        if not case.can_afford(query):
             return
         try:
-            explanation = explain(case.probe, query)
+            explanation = case.explain(query)
+        except Cancelled:
+            raise
         except SegCamError:  # an option that the other method does not have, a score that the head refuses
             continue
         if helps(explanation, case):

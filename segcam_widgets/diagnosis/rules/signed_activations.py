@@ -25,6 +25,8 @@ class SignedActivations(Rule):
             return self.not_here("no activation is negative")
         if not case.blank:
             return self._calm(case)
+        if case.classless:
+            return self._turned(case)
         reason = case.lacks("puzzle")
         return self.not_here(reason) if reason else self._undone(case)
 
@@ -47,9 +49,24 @@ class SignedActivations(Rule):
             try_queries(case, (*other_method(case, "hirescam"), *rectified_layer(case))),
         )
 
+    def _turned(self, case: Case) -> Hit:
+        """A method without a class goes along with the activations, and where they are negative so is its map."""
+        negative = float((case.asked.activations[:, :, case.live] < 0).mean())
+        return Hit(
+            f"{percent(negative)} of the live activations of {case.query.layer} are negative, and the map goes along with "
+            "their sum: it is negative as well. It does not look at the class.",
+            {"negative_activations": negative},
+            "Look at minus the map, use the layer's activation function (the ReLU after it) as the target, or ask a method "
+            "that looks at the class.",
+            try_queries(case, (*rectified_layer(case), *other_method(case, "seg-grad-cam"))),
+            title="The activations are negative, and the map with them",
+        )
+
     def _calm(self, case: Case) -> Hit | str:
         """Words that calm: every weight negative, and the map as it should be."""
         explanation = case.asked
+        if case.classless:
+            return "the method does not look at the class"
         weights = explanation.weights if explanation.weights.ndim == 1 else explanation.weights.mean((0, 1))
         if explanation.query.baseline != "zero" or not weights.size or not (weights[case.live] < 0).all():
             return "not every live weight is negative"
