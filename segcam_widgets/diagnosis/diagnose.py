@@ -67,7 +67,8 @@ def diagnose(
         else:
             silent.append(outcome)
     report(progress, 1.0, "done")
-    return Diagnosis(case.query, case.subject, case.blank, _ranked(hits, case.blank), tuple(passed), tuple(silent))
+    findings, names = _ranked(hits, case.blank), tuple(probe.class_names)
+    return Diagnosis(case.query, case.subject, case.blank, findings, tuple(passed), tuple(silent), names)
 
 
 def _ranked(hits: list[tuple[Rule, Hit]], blank: bool) -> tuple[Finding, ...]:

@@ -121,6 +121,8 @@ class Diagnosis:
         The headline first.
     passed : tuple of Passed
     not_applicable : tuple of NotApplicable
+    class_names : tuple of str
+        The model's, to say a remedy in words.
     """
 
     query: CamQuery
@@ -129,6 +131,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     passed: tuple[Passed, ...]
     not_applicable: tuple[NotApplicable, ...]
+    class_names: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def headline(self) -> Finding | None:

@@ -10,7 +10,7 @@ from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis.findings import Diagnosis, Finding
 from segcam_widgets.diagnosis.rule import RULES
-from segcam_widgets.diagnosis.words import number, percent
+from segcam_widgets.diagnosis.words import counted, lower, number, percent
 from segcam_widgets.errors import SegCamError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def remedy_words(remedy: CamQuery, asked: CamQuery, class_names: Sequence[str] =
         index = remedy.class_index
         changes.append(f"class: {class_names[index] if isinstance(index, int) and class_names else index}")
     if remedy.region != asked.region and remedy.region is not None:
-        changes.append(f"region: {remedy.region.describe()}")
+        changes.append(f"region: {remedy.region.describe(tuple(class_names))}")
     if remedy.score != asked.score:
         changes.append(f"score: {SCORES[str(remedy.score)].title}")
     if remedy.method != asked.method:
@@ -40,7 +40,7 @@ def remedy_words(remedy: CamQuery, asked: CamQuery, class_names: Sequence[str] =
     return ", ".join(changes)
 
 
-def tried_words(finding: Finding, asked: CamQuery) -> str:
+def tried_words(finding: Finding, asked: CamQuery, class_names: Sequence[str] = ()) -> str:
     """The remedy and what came of it, one sentence; "" where there is none."""
     if finding.remedy is None or finding.remedy_result is None:
         return ""
@@ -48,20 +48,20 @@ def tried_words(finding: Finding, asked: CamQuery) -> str:
     measured = [f"{percent(result.positive_share)} of the map positive", f"focus {number(result.focus)}"]
     if result.gain == result.gain:  # not nan: the region is not everything
         measured.append(f"gain {number(result.gain)}")
-    return f"Tried: {remedy_words(finding.remedy, asked)}. It gives a map with {', '.join(measured)}."
+    return f"Tried: {remedy_words(finding.remedy, asked, class_names)}. It gives a map with {', '.join(measured)}."
 
 
 def verdict(diagnosis: Diagnosis) -> str:
     """One line for the whole: is the map blank, and why."""
     if diagnosis.issues:
-        return f"{'Blank map' if diagnosis.blank else 'Issue'}: {diagnosis.issues[0].title.lower()}"
+        return f"{'Blank map' if diagnosis.blank else 'Issue'}: {lower(diagnosis.issues[0].title)}"
     return "The map is not blank; worth knowing:" if diagnosis.findings else "Nothing to report about this map"
 
 
 def rest(diagnosis: Diagnosis) -> str:
     """How many rules looked and found nothing, and how many could not look."""
     count = len(diagnosis.not_applicable)
-    return f"{len(diagnosis.passed)} rules passed, {count} {'does' if count == 1 else 'do'} not apply here."
+    return f"{counted(len(diagnosis.passed), 'rule')} passed, {count} {'does' if count == 1 else 'do'} not apply here."
 
 
 def evidence_words(value: float | int | bool) -> str:
@@ -83,7 +83,7 @@ def to_frame(diagnosis: Diagnosis) -> "pd.DataFrame":
     for found in diagnosis.findings:
         rows[found.code] = {
             "name": found.name, "outcome": found.severity, "title": found.title, "message": found.message,
-            "remedy": tried_words(found, diagnosis.query),
+            "remedy": tried_words(found, diagnosis.query, diagnosis.class_names),
         }  # fmt: skip
     for outcome, others in (("passed", diagnosis.passed), ("not applicable", diagnosis.not_applicable)):
         for other in others:
@@ -108,7 +108,9 @@ def to_markdown(diagnosis: Diagnosis) -> str:
     lines = [f"**{verdict(diagnosis)}**", "", diagnosis.subject, ""]
     for found in diagnosis.findings:
         lines += [f"### {found.title} ({found.code}, {found.severity})", "", found.message, ""]
-        lines += [text + "\n" for text in (found.advice, tried_words(found, diagnosis.query)) if text]
+        lines += [
+            text + "\n" for text in (found.advice, tried_words(found, diagnosis.query, diagnosis.class_names)) if text
+        ]
         lines += ["| measured | |", "|---|---|"]
         lines += [
             f"| {_cell(name.replace('_', ' '))} | {evidence_words(value)} |" for name, value in found.evidence.items()
@@ -140,7 +142,11 @@ def _finding_html(found: Finding, diagnosis: Diagnosis) -> str:
         f"<tr><td>{escape(name.replace('_', ' '))}</td><td>{evidence_words(value)}</td></tr>"
         for name, value in found.evidence.items()
     )
-    more = "".join(f"<p>{escape(text)}</p>" for text in (tried_words(found, diagnosis.query), found.advice) if text)
+    more = "".join(
+        f"<p>{escape(text)}</p>"
+        for text in (tried_words(found, diagnosis.query, diagnosis.class_names), found.advice)
+        if text
+    )
     return (
         f'<div style="{style}"><strong>{escape(found.title)}</strong> <span style="opacity:0.7">{escape(found.code)}, '
         f"{found.severity}</span><p>{escape(found.message)}</p>{more}<details><summary>the numbers</summary>"

@@ -28,6 +28,11 @@ def numbers(values: Iterable[float]) -> str:
     return f"{number(min(listed))} to {number(max(listed))}"
 
 
+def counted(count: int, noun: str) -> str:
+    """How many: "1 pixel", "12 pixels"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def channels(indices: Indices, count: int) -> str:
     """Some of a layer's channels: "the one channel", "both channels", "all 8 channels", "channels 1, 5", "5 of 8 channels"."""
     some = len(indices)
@@ -40,7 +45,12 @@ def channels(indices: Indices, count: int) -> str:
 
 def verb(indices: Indices, plural: str) -> str:
     """The verb's form for so many channels: "pull" or "pulls"."""
-    return plural if len(indices) != 1 else plural + "s"
+    return plural if len(indices) != 1 else plural + ("es" if plural.endswith("o") else "s")
+
+
+def lower(text: str) -> str:
+    """The first letter in lower case, the rest as it is: "a ReLU on the head"."""
+    return text[:1].lower() + text[1:]
 
 
 def capital(text: str) -> str:

@@ -212,6 +212,15 @@ def test_words_of_a_remedy_say_what_changes():
     assert "Tried: score: centered logit." in text
 
 
+def test_words_of_a_remedy_name_the_class_and_the_region():
+    diagnosis = nets.unlikely().diagnose()
+    assert diagnosis.headline.remedy.class_index == 1
+    for text in (diagnosis.to_markdown(), diagnosis._repr_html_(), diagnosis.to_frame().loc["SC207", "remedy"]):
+        assert "Tried: class: grass." in text
+    truth = np.zeros((nets.SIZE, nets.SIZE), int)
+    assert "Tried: region: true brick." in nets.nowhere().but(truth=truth).diagnose().to_markdown()
+
+
 # ------------------------------------------------------------------ the shipped demo
 
 

@@ -50,3 +50,11 @@ def test_quiet():
 def test_not_applicable_where_the_prediction_is_not_finite():
     diagnosis = nets.healthy().but(bias=np.array([np.nan, 0, 0])).diagnose()
     assert not_applicable(diagnosis, "SC101") == "the logits are not finite"
+
+
+def test_one_pixel_is_one():
+    one = np.zeros((nets.SIZE, nets.SIZE, 2))
+    one[4, 4] = 5
+    net = nets.healthy().but(activations=one, bias=np.array([-2.0, 0, -5]), region=NOTHING)
+    assert "Brick is predicted at 1 pixel elsewhere." in fired(net.diagnose(), "SC101").message
+    assert passed(net.but(region=sc.Pixel(4, 4)).diagnose(), "SC101") == "the region has 1 pixel"

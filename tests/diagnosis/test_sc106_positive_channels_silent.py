@@ -39,3 +39,15 @@ def test_quiet():
 def test_not_applicable():
     assert not_applicable(nets.healthy().diagnose(), "SC106") == "the map is not blank"
     assert not_applicable(nets.dead().diagnose(), "SC106") == "every channel is zero here"
+
+
+def test_one_live_channel_is_one():
+    net = nets.silent().but(activations=nets.silent().activations * [1, 0, 0])
+    assert fired(net.diagnose(), "SC106").message.endswith("The one live channel pulls it down.")
+    kernel = np.array([[0.0, 0, 0], [0.0, 0, 0], [5.0, 0, 0]])
+    assert fired(net.but(kernel=kernel).diagnose(), "SC106").message.endswith(
+        "The one live channel does not pull it up."
+    )
+    assert fired(nets.silent().but(kernel=kernel).diagnose(), "SC106").message.endswith(
+        "The 2 live channels do not pull it up."
+    )

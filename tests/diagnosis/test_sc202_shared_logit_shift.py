@@ -79,3 +79,11 @@ def test_a_margin_that_is_not_finite_judges_nothing():
     diagnosis = sc.diagnose(probe, query)
     assert passed(diagnosis, "SC202") == "the margin's map is blank as well"
     assert len(diagnosis.issues) == 1
+
+
+def test_a_raw_logit_that_does_not_fall_is_not_said_to():
+    """Class 0 has weights of zero: its logit is its bias, and its rivals fall."""
+    finding = nets.shifted().but(kernel=np.array([[0.0, -3, -4], [0.0, -5, -6]])).diagnose().headline
+    assert finding.code == "SC202"
+    assert "does not rise with what the layer shows (0 of 2 weights are negative)" in finding.message
+    assert "falls with" not in finding.message

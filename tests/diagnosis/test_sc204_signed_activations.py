@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 import segcam_widgets as sc
 from segcam_widgets.core.probe import LayerInfo
@@ -85,3 +86,48 @@ def test_not_applicable():
     shifted = nets.shifted().but(activations=nets.shifted().activations * [1, 1] - [0, 1.01])
     assert shifted.diagnose().headline.code == "SC202"
     assert not_applicable(shifted.diagnose(), "SC204") == "the margin's map is not blank"
+
+
+def test_all_weights_negative_is_not_said_of_pixelwise_weights_that_are_so_on_average():
+    net = nets.healthy().but(activations=-nets.healthy().activations, kernel=-nets.healthy().kernel, method="hirescam")
+    net = net.but(region=sc.Rectangle(0, 0, SIZE, 5))
+    assert "All weights are negative" in fired(net.diagnose(), "SC204").title
+    scale = np.ones((SIZE, SIZE))
+    scale[0, 0] = -1
+    assert passed(net.but(scale=scale).diagnose(), "SC204") == "not every live weight is negative"
+
+
+def test_nothing_is_wrong_is_said_only_where_the_map_shows_the_region():
+    values = np.full((SIZE, SIZE, 2), -1.0)
+    values[:, :5] = 3
+    net = Net(values, np.array([[-1.0, 0, 0], [-2.0, 0, 0]]), np.array([20.0, 0, 0]))
+    for region, right in (
+        (sc.Rectangle(0, 5, SIZE, SIZE), True),
+        (sc.Rectangle(0, 0, SIZE, 5), False),
+        (sc.Everything(), False),
+    ):
+        finding = fired(net.but(region=region).diagnose(), "SC204")
+        assert ("nothing is wrong" in finding.message) == right
+        assert ("the map is right" in finding.title) == right
+        assert ("gain" in finding.evidence) == (region != sc.Everything())
+    assert not net.but(bias=np.array([-20.0, 0, 0]), region=sc.Rectangle(0, 5, SIZE, SIZE)).diagnose().blank
+    finding = fired(net.but(bias=np.array([-20.0, 0, 0]), region=sc.Rectangle(0, 5, SIZE, SIZE)).diagnose(), "SC204")
+    assert "nothing is wrong" not in finding.message  # the class is not even predicted there
+
+
+@pytest.mark.parametrize(
+    ("live", "channels", "words"),
+    [
+        ([0], 1, "The weight of the one live channel is negative"),
+        ([1], 3, "The weight of the one live channel is negative"),
+        ([0, 2], 3, "The weights of the 2 live channels of 3 are negative"),
+        ([0, 1, 2], 3, "The weights of all 3 channels are negative"),
+    ],
+)
+def test_one_and_many(live, channels, words):
+    values = np.zeros((SIZE, SIZE, channels))
+    values[:, 5:, live] = -2.0
+    net = Net(values, np.full((channels, 3), [-1.0, 0, 0]), np.array([20.0, 0, 0])).but(
+        region=sc.Rectangle(0, 5, SIZE, SIZE)
+    )
+    assert fired(net.diagnose(), "SC204").message.startswith(words)

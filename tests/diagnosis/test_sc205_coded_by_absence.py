@@ -4,7 +4,7 @@ import pytest
 import segcam_widgets as sc
 from tests.diagnosis import nets
 from tests.diagnosis.nets import SIZE, Net
-from tests.diagnosis.outcomes import not_applicable, numbers_in_message, passed
+from tests.diagnosis.outcomes import fired, not_applicable, numbers_in_message, passed
 
 
 def brick():
@@ -77,3 +77,46 @@ def test_not_applicable():
     assert not_applicable(nets.healthy().diagnose(), "SC205") == "the map is not blank"
     assert not_applicable(nets.ignored().diagnose(), "SC205") == "no class in the region depends on the layer"
     assert not_applicable(nets.dead().diagnose(), "SC205") == "every channel is zero here"
+
+
+@pytest.mark.parametrize("method", ["layercam", "grad-cam++"])
+def test_methods_that_keep_positive_gradients_alone_tell_of_what_they_left_out(method):
+    finding = brick().but(method=method).diagnose().headline
+    assert finding.code == "SC205"
+    assert finding.message.startswith("Both channels pull brick down (-0.00667, -0.00667).")
+
+
+def test_what_absence_means_is_measured():
+    """Inside |w A| is 0.3, outside 3.5 + 3 or so: low where the class is."""
+    net = brick()
+    finding = net.diagnose().headline
+    pull, mask = net.activations.sum(-1), net.explain().mask
+    assert finding.evidence["pull_inside_over_outside"] == pytest.approx(0.3 / pull[~mask].mean())
+    assert finding.title == "The class is coded by the absence of features"
+
+
+def test_where_the_features_are_not_low_inside_nobody_speaks_of_absence():
+    net = nets.absence().but(region=sc.Rectangle(5, 5, 10, 10))  # where both ramps are high
+    finding = net.diagnose().headline
+    assert finding.code == "SC205"
+    assert finding.title == "The bias carries the class, against the layer"
+    assert finding.evidence["pull_inside_over_outside"] > 1
+    assert "in spite of them" in finding.message
+    assert numbers_in_message(finding, "pull_inside_over_outside")
+
+
+def test_where_nothing_carries_the_score_nobody_says_that_the_bias_does():
+    finding = fired(nets.unlikely().diagnose(), "SC205")
+    assert finding.title == "Nothing here speaks for the class"
+    assert finding.message.endswith("Nothing carries the score -4.67: channels -4, bias -0.667.")
+    assert finding.remedy is None
+
+
+def test_where_no_channel_has_a_weight_the_layer_says_nothing():
+    net = nets.silent().but(kernel=np.array([[0.0, 0, 0], [0.0, 0, 0], [5.0, 0, 0]]))
+    finding = fired(net.diagnose(), "SC205")
+    assert finding.title == "The bias carries the class, and the layer says nothing"
+    assert (
+        finding.message
+        == "No channel pulls brick up or down. The score 13.3 is carried by the bias: channels 0, bias +13.3."
+    )

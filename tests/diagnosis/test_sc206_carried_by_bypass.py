@@ -37,3 +37,9 @@ def test_what_goes_round_counts_only_where_something_does():
 def test_not_applicable():
     assert not_applicable(nets.healthy().diagnose(), "SC206") == "the map is not blank"
     assert not_applicable(nets.bypass().but(layer="aside").diagnose(), "SC206").startswith("no path")
+
+
+def test_a_part_that_is_rounding_is_called_zero():
+    finding = nets.bypass().diagnose().headline
+    assert finding.evidence["residual"] != 0  # float32
+    assert finding.message.endswith("channels -4, around +13.3, bias 0.")

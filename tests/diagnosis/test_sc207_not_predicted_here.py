@@ -58,3 +58,21 @@ def test_not_applicable():
     assert (
         not_applicable(sc.diagnose(probe, sc.CamQuery("image", 0, score="logit")), "SC207") == "there is no other class"
     )
+
+
+def test_the_largest_part_is_not_called_most_of_it():
+    """Of ten columns class 1 wins four, class 2 three, class 0 three, and class 0 loses by more."""
+    bias = np.zeros((nets.SIZE, nets.SIZE, 3))
+    bias[:, :4, 1], bias[:, 4:7, 2], bias[:, 7:, 0] = 9, 9, 1
+    finding = fired(nets.ignored().but(bias=bias).diagnose(), "SC207")
+    assert "The largest part of it, 40 %, is predicted grass." in finding.message
+    assert finding.evidence["predicted_share"] == pytest.approx(0.3)
+
+
+def test_several_sigmoids_overlap():
+    """Class 0 is above one half in two columns of ten, where class 1 is surer."""
+    bias = np.full((nets.SIZE, nets.SIZE, 3), [-1.0, 5.0, -5.0])
+    bias[:, :2, 0] = 1
+    finding = fired(nets.ignored().but(bias=bias, multilabel=True).diagnose(), "SC207")
+    assert finding.evidence["predicted_share"] == pytest.approx(0.2)
+    assert "predicts it at 20 % of the pixels. Most of it is predicted grass." in finding.message

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.diagnosis import nets
-from tests.diagnosis.outcomes import not_applicable, numbers_in_message, passed
+from tests.diagnosis.outcomes import fired, not_applicable, numbers_in_message, passed
 
 
 def test_fires_with_layercam_for_a_remedy():
@@ -46,3 +46,38 @@ def test_quiet():
 def test_not_applicable():
     assert not_applicable(nets.healthy().diagnose(), "SC208") == "the map is not blank"
     assert not_applicable(nets.shifted().diagnose(), "SC208") == "the margin's map is not blank"
+
+
+def test_positive_weights_on_negative_activations_are_no_evidence_for_the_class():
+    net = nets.absence()
+    net = net.but(activations=-net.activations, kernel=-net.kernel)
+    finding = net.diagnose().headline
+    assert finding.code == "SC208"
+    assert finding.title == "Where the weights are positive, the activations are not"
+    assert finding.message == (
+        "Both channels have positive weights, but their activations are negative where they are not zero, which counts against "
+        "it: all positive products of weight and activation sum to +0, all negative ones to -4."
+    )
+
+
+def test_there_are_no_others_where_every_weight_is_positive():
+    finding = fired(nets.signed().diagnose(), "SC208")
+    assert finding.message.startswith(
+        "Both channels pull brick up, but in every cell their negative activations pull it down harder:"
+    )
+
+
+def test_a_map_that_is_positive_in_one_cell_is_not_negative_in_every_one():
+    loud = np.ones((nets.SIZE, nets.SIZE, 2)) * [1.0, 3.0]
+    loud[0, 0, 1] = 0
+    finding = nets.outweighed().but(activations=loud).diagnose().headline
+    assert finding.message.startswith(
+        "Channel 0 pulls brick up, but in all but 1 of 100 cells the others pull it down harder:"
+    )
+
+
+def test_of_pixelwise_weights_it_says_in_places():
+    finding = nets.outweighed().but(method="hirescam").diagnose().headline
+    assert finding.message.startswith(
+        "Channel 0 pulls brick up in places, but in every cell what speaks against it is stronger:"
+    )

@@ -48,3 +48,21 @@ def test_quiet():
 def test_not_applicable():
     assert not_applicable(nets.cancelling().diagnose(), "SC210") == "the layer has one channel"
     assert not_applicable(nets.dead().diagnose(), "SC210") == "every channel is zero here"
+
+
+def test_one_channel_that_is_live_is_no_copy():
+    finding = fired(
+        nets.absence().but(activations=nets.ramps(4) * [0, 0, 1.0, 0], kernel=-np.ones((4, 3))).diagnose(), "SC210"
+    )
+    assert finding.title == "Only one channel is live"
+    assert finding.message.startswith(
+        "Of the 4 channels of feat only channel 2 is not zero on this image, so every class's map"
+    )
+
+
+def test_copies_are_counted_in_words():
+    for count, words in ((2, "Both channels"), (8, "All 8 channels")):
+        net = nets.absence().but(activations=nets.ramps(1) * np.arange(1, count + 1), kernel=-np.ones((count, 3)))
+        assert fired(net.diagnose(), "SC210").message.startswith(
+            f"{words} of feat say one thing (effective rank 1), so"
+        )

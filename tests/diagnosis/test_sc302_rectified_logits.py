@@ -69,3 +69,7 @@ def test_on_a_keras_network_with_a_relu_before_its_softmax():
     diagnosis = sc.diagnose(probe, sc.CamQuery("features", 0))
     assert diagnosis.headline.code == "SC302"
     assert diagnosis.headline.evidence["clipped_share"] == 1
+
+
+def test_the_verdict_keeps_the_names_letters():
+    assert nets.clipped().diagnose().to_markdown().startswith("**Blank map: a ReLU on the head clips the logits**")

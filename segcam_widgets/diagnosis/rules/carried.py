@@ -4,7 +4,9 @@ from abc import abstractmethod
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from segcam_widgets.core.ablation import NOISE
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
@@ -39,10 +41,19 @@ def parts_of(case: Case) -> dict[str, float]:
     return {"score": book.score, "channels": float(book.channels.sum()), **around, "residual": book.residual}
 
 
+def speaking(case: Case) -> NDArray[np.floating]:
+    """The weights to speak of, (K,) or (h, w, K): the method's, or the pooled gradients where it kept none of them.
+
+    LayerCAM and Grad-CAM++ keep positive gradients alone: of a class that every channel pulls down nothing is left.
+    """
+    return case.weights if case.weights[..., case.live].any() else case.pooled_gradients()
+
+
 def pulls(case: Case) -> str:
     """What the live channels do: "Both channels pull brick down (-7.8e-05, -0.000198)."."""
     live = np.flatnonzero(case.live)
-    weights = case.weights if case.weights.ndim == 1 else case.weights.mean((0, 1))
+    weights = speaking(case)
+    weights = weights if weights.ndim == 1 else weights.mean((0, 1))
     who, values = channels(live, case.live.size), numbers(weights[live])
     if (weights[live] < 0).all():
         return f"{capital(who)} {verb(live, 'pull')} {case.class_name} down ({values})."
@@ -54,9 +65,9 @@ def pulls(case: Case) -> str:
 def sums(case: Case) -> str:
     """The ledger in words: "channels -0.05, bias +2.14"."""
     book = case.book
-    parts = [f"channels {signed(float(book.channels.sum()))}"]
-    parts += [f"{name} {signed(value)}" for name, value in book.bypass.items()]
-    return ", ".join([*parts, f"{residual_name(case)} {signed(book.residual)}"])
+    parts = [("channels", float(book.channels.sum())), *book.bypass.items(), (residual_name(case), book.residual)]
+    noise = NOISE * book.magnitude
+    return ", ".join(f"{name} {signed(value) if abs(value) > noise else '0'}" for name, value in parts)
 
 
 def residual_name(case: Case) -> str:

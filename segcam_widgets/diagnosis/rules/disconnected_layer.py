@@ -25,9 +25,10 @@ class DisconnectedLayer(Rule):
         if not case.ignores_region:
             return "the layer's gradient reaches the region"
         assert case.gradients is not None
+        small = ", or its numbers are too small for 16 bits" if case.tail.half_precision else ""
         return Hit(
             f"A path leads from {case.query.layer} to the logits, but at this image the gradient of every class in the region "
-            "is exactly zero: units between are closed, or the region lies outside what the layer sees.",
+            f"is exactly zero: units between are closed, or the region lies outside what the layer sees{small}.",
             {"path": True, "largest_gradient": 0.0, "cells": int(case.gradients[:, :, 0].size)},
             "Choose a layer nearer to the output, or another region.",
             try_layers(case, other_layers(case, after=True)),

@@ -9,7 +9,7 @@ from segcam_widgets.core.regions import Everything, PredictedClass, TruthClass
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.remedies import try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital
+from segcam_widgets.diagnosis.words import capital, counted
 
 
 class EmptyRegion(Rule):
@@ -25,12 +25,12 @@ class EmptyRegion(Rule):
         assert mask is not None
         pixels = int(mask.sum())
         if pixels:
-            return f"the region has {pixels} pixels"
+            return f"the region has {counted(pixels, 'pixel')}"
         predicted = int(PredictedClass(case.index).rasterize(case.probe).sum())
         evidence = {"pixels": 0, "predicted_pixels": predicted}
         message = f"{capital(case.region_words)} covers none of the {mask.size} pixels of the output."
         if predicted:
-            message += f" {capital(case.class_name)} is predicted at {predicted} pixels elsewhere."
+            message += f" {capital(case.class_name)} is predicted at {counted(predicted, 'pixel')} elsewhere."
         elif case.query.region == PredictedClass(case.index):
             message = f"{capital(case.class_name)} is predicted at none of the {mask.size} pixels of this image."
         if case.probe.truth is not None:

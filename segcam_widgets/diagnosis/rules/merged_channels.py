@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import number
+from segcam_widgets.diagnosis.words import capital, channels, number
 
 ONE = 1.2
 """Effective rank below which the channels are one: the second holds less than a twentieth of the singular values' sum."""
@@ -30,12 +30,20 @@ class MergedChannels(Rule):
         rank = effective_rank(live.reshape(-1, live.shape[2]), ONE)
         if rank >= ONE:
             return f"the effective rank of the live activations is {number(rank)} or more"
+        alive = np.flatnonzero(case.live)
+        evidence = {"effective_rank": rank, "live_channels": int(alive.size), "channels": count}
+        same = "so every class's map here is the same map, up to its sign and size."
+        if alive.size == 1:
+            return Hit(
+                f"Of the {count} channels of {case.query.layer} only channel {int(alive[0])} is not zero on this image, {same}",
+                evidence,
+                "Choose another layer. If the others are zero on every image, they died in training.",
+                title="Only one channel is live",
+            )
         return Hit(
-            f"The {live.shape[2]} live of {count} channels of {case.query.layer} have an effective rank of {number(rank)}: they "
-            "say one thing, so every class's map here is the same map, up to its sign.",
-            {"effective_rank": rank, "live_channels": int(live.shape[2]), "channels": count},
-            "Choose a layer whose channels differ. A layer trained into copies had dead or redundant units, or inputs without "
-            "contrast.",
+            f"{capital(channels(alive, count))} of {case.query.layer} say one thing (effective rank {number(rank)}), {same}",
+            evidence,
+            "Choose a layer whose channels differ. A layer trained into copies had redundant units, or inputs without contrast.",
         )
 
 

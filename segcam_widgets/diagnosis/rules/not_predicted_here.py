@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis.case import Case
@@ -28,9 +29,14 @@ class NotPredictedHere(Rule):
         if margin > 0:
             return f"the mean margin over the region is {number(margin)}"
         assert case.mask is not None
-        inside = case.probe.labels[case.mask]
-        winner, share = self._winner(inside, len(classes)), float((inside == case.index).mean())
-        rest = "" if winner in (None, case.index) else f" Most of it is predicted {classes[winner]}."
+        shares = self._shares(case)
+        share, winner = float(shares[case.index]), int(shares.argmax()) if shares.any() else None
+        rest = ""
+        if winner is not None and winner != case.index:
+            part = (
+                "Most of it" if shares[winner] > 0.5 else f"The largest part of it, {percent(float(shares[winner]))},"
+            )
+            rest = f" {part} is predicted {classes[winner]}."
         kind = "logit" if case.probe.multilabel else "margin over the strongest rival"
         return Hit(
             f"Over the region ({case.region_words}) the mean {kind} of {case.class_name} is {number(margin)}; the network "
@@ -42,9 +48,14 @@ class NotPredictedHere(Rule):
         )
 
     @staticmethod
-    def _winner(labels: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]", classes: int) -> int | None:
-        counts = np.bincount(labels[labels >= 0], minlength=classes)
-        return int(counts.argmax()) if counts.any() else None
+    def _shares(case: Case) -> NDArray[np.float64]:
+        """(C,): the share of the region's pixels where each class is predicted; several sigmoids may overlap."""
+        assert case.mask is not None
+        if case.probe.multilabel:
+            assert case.logits is not None
+            return (case.logits[case.mask] > 0).mean(0)
+        labels = case.probe.labels[case.mask]
+        return np.bincount(labels, minlength=len(case.probe.class_names)) / labels.size
 
     @staticmethod
     def _predicted(case: Case, winner: int | None) -> Iterable[CamQuery]:

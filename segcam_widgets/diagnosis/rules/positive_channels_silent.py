@@ -22,9 +22,16 @@ class PositiveChannelsSilent(Rule):
         if case.live[rising].any():
             return f"{int(case.live[rising].sum())} of {rising.size} channels with positive weight are live"
         who = capital(channels(rising, case.live.size))
+        live = np.flatnonzero(case.live)
+        others = "The one live channel" if live.size == 1 else f"The {live.size} live channels"
+        down = (
+            f"{verb(live, 'pull')} it down"
+            if (case.weights[..., live] < 0).all()
+            else f"{verb(live, 'do')} not pull it up"
+        )
         return Hit(
             f"{who} would speak for {case.class_name}, but {'is' if rising.size == 1 else 'are'} zero everywhere on this image. "
-            f"The {int(case.live.sum())} live channels {verb(np.flatnonzero(case.live), 'pull')} it down.",
+            f"{others} {down}.",
             {"positive_channels": int(rising.size), "live_channels": int(case.live.sum())},
             "Choose another layer, or look at the table of channels: what should have been there, and is not?",
             try_layers(case, other_layers(case)),

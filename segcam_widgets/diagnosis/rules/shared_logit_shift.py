@@ -24,11 +24,12 @@ class SharedLogitShift(Rule):
         if is_blank(case.judged):
             return "the margin's map is blank as well"
         raw, margin = case.asked.pooled_gradients, case.judged.pooled_gradients
+        down = "does not rise" if not (raw < 0).any() else "falls" if (raw <= 0).all() else "mostly falls"
         return Hit(
-            f"The raw logit of {case.class_name} falls with what the layer shows ({int((raw < 0).sum())} of {raw.size} weights "
-            "are negative), but the logits of the other classes fall as well: over its strongest rival the class wins by what "
-            f"the layer shows (margin: {int((margin < 0).sum())} negative, {percent(case.judged.positive_share)} of the map "
-            "positive). The network predicts by differences of logits, so the sign of one logit's gradient means nothing.",
+            f"The raw logit of {case.class_name} {down} with what the layer shows ({int((raw < 0).sum())} of {raw.size} weights "
+            "are negative), but that of its strongest rival falls more: what the layer shows sets the class above its rival "
+            f"(margin: {int((margin < 0).sum())} of {margin.size} weights negative, {percent(case.judged.positive_share)} of the "
+            "map positive). The network predicts by differences of logits, so the sign of one logit's gradient means nothing.",
             {
                 "negative_weights_logit": int((raw < 0).sum()),
                 "negative_weights_margin": int((margin < 0).sum()),

@@ -1,13 +1,14 @@
 """SC204: the sign comes from the activations."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segcam_widgets.core.explanation import BLANK_TOLERANCE
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
-from segcam_widgets.diagnosis.remedies import other_method, rectified_layer, try_queries
+from segcam_widgets.diagnosis.remedies import HEALTHY_GAIN, other_method, rectified_layer, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import channels, numbers, percent
+from segcam_widgets.diagnosis.words import channels, number, numbers, percent
 
 
 class SignedActivations(Rule):
@@ -63,21 +64,39 @@ class SignedActivations(Rule):
         )
 
     def _calm(self, case: Case) -> Hit | str:
-        """Words that calm: every weight negative, and the map as it should be."""
+        """Words that calm: every weight negative, and the map as it should be, where that can be said."""
         explanation = case.asked
         if case.classless:
             return "the method does not look at the class"
-        weights = explanation.weights if explanation.weights.ndim == 1 else explanation.weights.mean((0, 1))
-        if explanation.query.baseline != "zero" or not weights.size or not (weights[case.live] < 0).all():
+        weights = explanation.weights
+        if explanation.query.baseline != "zero" or not weights.size or not _falling(weights[..., case.live]):
             return "not every live weight is negative"
         live = np.flatnonzero(case.live)
         negative = float((explanation.activations[:, :, case.live] < 0).mean())
+        share, gain = explanation.positive_share, explanation.gain
+        right = gain >= HEALTHY_GAIN and case.mean_margin > 0  # not so where the region is everything: gain is nan
+        pooled = weights[live] if weights.ndim == 1 else weights[..., live].mean((0, 1))
+        whose = "weight of the one live channel is" if live.size == 1 else f"weights of {_all(case, live)} are"
         return Hit(
-            f"The weights of {channels(live, case.live.size)} are negative ({numbers(weights[live])}), and so are "
-            f"{percent(negative)} of their activations: minus times minus is evidence for {case.class_name}. The map is "
-            f"{percent(explanation.positive_share)} positive, and nothing is wrong with it.",
-            {"negative_activations": negative, "positive_share": explanation.positive_share},
-            "Nothing to do.",
+            f"The {whose} negative ({numbers(pooled)}), and so are {percent(negative)} of "
+            f"{'its' if live.size == 1 else 'their'} activations: minus times minus is evidence for {case.class_name}. The map "
+            f"is {percent(share)} positive"
+            + (f" (gain {number(gain)}), and nothing is wrong with it." if right else "."),
+            {"negative_activations": negative, "positive_share": share, **({} if np.isnan(gain) else {"gain": gain})},
+            "Nothing to do." if right else "Look at the map, not at the signs of the weights: they say nothing here.",
             channels=tuple(int(k) for k in live),
-            title="All weights are negative, and the map is right",
+            title="All weights are negative, and the map is right"
+            if right
+            else "All weights are negative, the map is not",
         )
+
+
+def _falling(weights: NDArray[np.floating]) -> bool:
+    """Whether every channel's weight is negative; a pixelwise one may be zero in some cells, where no score is asked."""
+    return bool((weights < 0).all() if weights.ndim == 1 else (weights <= 0).all() and (weights < 0).any((0, 1)).all())
+
+
+def _all(case: Case, live: NDArray[np.intp]) -> str:
+    """All live channels: "both channels", "the 3 live channels of 8"."""
+    some, count = live.size, case.live.size
+    return channels(live, count) if some == count else f"the {some} live channels of {count}"
