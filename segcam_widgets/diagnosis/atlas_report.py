@@ -133,5 +133,5 @@ _STYLE = (
     ".segcam-heat thead th{vertical-align:bottom}"
     ".segcam-heat thead span{writing-mode:vertical-rl;transform:rotate(180deg);max-height:12em;overflow-wrap:anywhere}"
     ".segcam-heat td{text-align:center;padding:1px 4px;min-width:1.8em}"
-    ".segcam-heat td.b{font-weight:bold;outline:1px dashed currentColor;outline-offset:-2px}"
+    ".segcam-heat td.b{font-weight:bold}"
 )

@@ -16,6 +16,7 @@ from segcam_widgets.diagnosis import Diagnosis
 from segcam_widgets.errors import EmptyRegionError, NonFiniteError, SegCamError, shown
 from segcam_widgets.session import explainer
 from segcam_widgets.ui import code, lifetime, snapshot, words
+from segcam_widgets.ui.atlas import AtlasPanel
 from segcam_widgets.ui.canvas import SegmentationCanvas
 from segcam_widgets.ui.channels import ChannelView
 from segcam_widgets.ui.controls import QueryControls
@@ -91,6 +92,7 @@ class SegCamExplorer(W.VBox):
         self.channels = ChannelView()
         self.evidence = EvidencePanel(lambda: self.histogram.chosen)
         self.findings = FindingsPanel(self._follow, self._diagnosed)
+        self.atlas = AtlasPanel(self._follow)
         self.images = ImageChooser(len(self._sources), self._choose_image)
         self.legend = W.HTML()
         self.sentence = W.HTML(words.NO_SENTENCE)
@@ -105,7 +107,7 @@ class SegCamExplorer(W.VBox):
     def _layout_children(self) -> list[Any]:
         style = W.HTML(words.STYLE, layout=W.Layout(display="none"))
         look = W.Accordion([self.display], titles=("Display",), selected_index=None)
-        panels = [look, self.channels, self.evidence]
+        panels = [look, self.channels, self.evidence, self.atlas]
         if self._opener is not None:
             upload = UploadPanel(self._opener, value_range(self._sources.opened(0).x), self._add_image, self._say_error)
             panels.append(W.Accordion([upload], titles=("Your own picture",), selected_index=None))
@@ -231,6 +233,7 @@ class SegCamExplorer(W.VBox):
             self.histogram.show(explanation)
             self.channels.show(request[0], explanation, self.histogram.channel.value)
             self.evidence.show(request[0], explanation)
+            self.atlas.show(request[0], explanation)
             if self.canvas.draft is None:  # while one draws, the next question is on its way
                 self.findings.ask(request[0], explanation.query)
             self.sentence.value = words.sentence(explanation)
@@ -253,7 +256,7 @@ class SegCamExplorer(W.VBox):
         self.histogram.mark(channels)
 
     def _follow(self, query: CamQuery) -> None:
-        """A remedy, or the way back from it."""
+        """A remedy, the way back from it, or a cell of the atlas."""
         try:
             self.query = query
         except Exception as error:  # nobody sees what is raised in a handler
