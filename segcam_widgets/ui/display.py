@@ -56,7 +56,7 @@ class DisplayControls(W.VBox):
             (self.relu, "relu"), (self.fade, "fade"), (self.labels, "labels_visible"), (self.truth, "truth_visible"),
             (self.outline, "region_visible"),
         )  # fmt: skip
-        self._links = [W.jslink((widget, "value"), (canvas, trait)) for widget, trait in pairs]
+        self.links = [W.jslink((widget, "value"), (canvas, trait)) for widget, trait in pairs]
         row = W.Layout(flex_flow="row wrap")
         super().__init__(
             [
@@ -146,6 +146,6 @@ class DisplayControls(W.VBox):
 
     def close(self) -> None:
         """End the links too: they are widgets of their own."""
-        for link in self._links:
+        for link in self.links:
             link.close()
         super().close()

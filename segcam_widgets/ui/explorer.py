@@ -358,7 +358,9 @@ class SegCamExplorer(W.VBox):
         if getattr(self, "comm", None) is None:  # closed already, or never built
             return
         self._session.close()
-        for widget in lifetime.family(self):
+        widgets = [*lifetime.family(self), *self.display.links]
+        self.controls.page.leaving = [widget.model_id for widget in widgets]
+        for widget in widgets:
             if widget is not self:
                 widget.close()
         super().close()

@@ -19,11 +19,14 @@ class PageHelp(anywidget.AnyWidget):
     ----------
     slider_texts : dict
         A slider's label -> what stands at each of its positions.
+    leaving : list of str
+        Models that are about to be closed: the page is to keep nothing of them.
     """
 
     # text, not paths: for a file anywidget keeps every widget that was ever made from it
     _esm = (_STATIC / "page.js").read_text(encoding="utf-8")
     _css = (_STATIC / "page.css").read_text(encoding="utf-8")
+    leaving = traitlets.List(traitlets.Unicode()).tag(sync=True)
     slider_texts = traitlets.Dict(value_trait=traitlets.List(traitlets.Unicode())).tag(sync=True)
 
     def __init__(self) -> None:

@@ -96,7 +96,26 @@ function createSpeaker(root, live) {
   };
 }
 
+/**
+ * JupyterLab keeps the comm of a closed widget for as long as the kernel lives (its comms listen to the kernel's status and
+ * never stop), the comm keeps the widget's model, and the model its view with all elements. So, with the close, the comm is
+ * made to forget the model.
+ */
+async function letGo(manager, id) {
+  const gone = await manager.get_model(id);
+  gone.once("destroy", () => {
+    gone.comm?.on_close(nothing);
+    gone.comm?.on_msg(nothing);
+  });
+}
+const nothing = () => {}; // out here: a function keeps what is around it
+
 export default {
+  initialize({ model }) {
+    const forget = () => model.get("leaving").forEach((id) => letGo(model.widget_manager, id).catch(() => {}));
+    model.on("change:leaving", forget);
+    return () => model.off("change:leaving", forget);
+  },
   render({ model, el }) {
     const stop = new AbortController();
     let [timer, work] = [0, null];
