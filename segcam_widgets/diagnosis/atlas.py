@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, report, score_input
-from segcam_widgets.core.explanation import BLANK_TOLERANCE
+from segcam_widgets.core.explanation import is_empty, positive_share
 from segcam_widgets.core.probe import LayerInfo, LayerSweep, Probe, Progress
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.region import Region
@@ -319,13 +319,10 @@ class _Asked:
 
 def _measured(swept: LayerSweep) -> tuple[float, bool, float]:
     """Positive share, emptiness and the share of negative channels of one map; nan where it is not finite."""
-    cam = swept.grad_cam.astype(np.float64)
+    cam = swept.grad_cam
     if not (np.isfinite(cam).all() and np.isfinite(swept.weights).all()):
         return np.nan, False, np.nan
-    total = float(np.abs(cam).sum())
-    share = float(np.maximum(cam, 0).sum()) / total if total > 0 else 0.0
-    empty = bool(cam.max() <= BLANK_TOLERANCE * np.abs(cam).max())
-    return share, empty, float((swept.weights < 0).mean())
+    return positive_share(cam), is_empty(cam), float((swept.weights < 0).mean())
 
 
 def _listed(value: Any, argument: str) -> list[Any]:

@@ -45,10 +45,10 @@ def tried_words(finding: Finding, asked: CamQuery, class_names: Sequence[str] = 
     if finding.remedy is None or finding.remedy_result is None:
         return ""
     result = finding.remedy_result
-    measured = [f"{percent(result.positive_share)} of the map positive", f"focus {number(result.focus)}"]
-    if result.gain == result.gain:  # not nan: the region is not everything
-        measured.append(f"gain {number(result.gain)}")
-    return f"Tried: {remedy_words(finding.remedy, asked, class_names)}. It gives a map with {', '.join(measured)}."
+    measured = [f"{percent(result.positive_share)} positive"]
+    if result.gain == result.gain:  # not nan: where the region is everything, focus is 1 and says nothing
+        measured += [f"focus {number(result.focus)}", f"gain {number(result.gain)}"]
+    return f"Tried: {remedy_words(finding.remedy, asked, class_names)}. Its map is {', '.join(measured)}."
 
 
 def verdict(diagnosis: Diagnosis) -> str:

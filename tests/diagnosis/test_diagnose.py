@@ -184,7 +184,14 @@ def test_markdown():
     text = nets.outweighed().diagnose().to_markdown()
     assert text.startswith("**Blank map: evidence against the class outweighs the evidence for it**")
     assert "### Evidence against the class outweighs the evidence for it (SC208, issue)" in text
-    assert "Tried: method: LayerCAM. It gives a map with 100 % of the map positive, focus 1." in text
+    assert (
+        "Tried: method: LayerCAM. Its map is 100 % positive.\n" in text
+    )  # whole image: its focus would be 1 by construction
+    region = sc.Rectangle(0, 0, 5, 5)
+    text_of_region = nets.outweighed().but(region=region).diagnose().to_markdown()
+    assert re.search(
+        r"Tried: method: LayerCAM. Its map is 100 % positive, focus 0?[.\d]+, gain -?[.\d]+.\n", text_of_region
+    )
     assert "| sum positive | 0.1333 |" in text
     healthy = nets.healthy().diagnose().to_markdown()
     assert "Nothing to report about this map" in healthy

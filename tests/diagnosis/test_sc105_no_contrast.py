@@ -40,3 +40,8 @@ def test_not_applicable():
     assert not_applicable(nets.dead().diagnose(), "SC105") == "every channel is zero here"
     one = nets.Net(np.ones((1, 1, 2)), np.ones((2, 3)))
     assert not_applicable(one.diagnose(), "SC105") == "the layer has a single cell"
+
+
+def test_a_layer_that_does_not_vary_at_all():
+    finding = fired(nets.absence().but(activations=np.ones((nets.SIZE, nets.SIZE, 2))).diagnose(), "SC105")
+    assert finding.message == "No live channel of feat varies over the image: any map at this layer is one colour."

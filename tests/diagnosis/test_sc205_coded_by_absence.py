@@ -120,3 +120,21 @@ def test_where_no_channel_has_a_weight_the_layer_says_nothing():
         finding.message
         == "No channel pulls brick up or down. The score 13.3 is carried by the bias: channels 0, bias +13.3."
     )
+
+
+@pytest.mark.parametrize("method", ["hirescam", "layercam", "xgrad-cam"])
+def test_absence_is_measured_alike_for_every_method(method):
+    """A pixelwise gradient is zero outside the region, whatever the activations are there."""
+    found = brick().but(method=method).diagnose().headline
+    assert found.title == "The class is coded by the absence of features"
+    assert found.evidence["pull_inside_over_outside"] == pytest.approx(
+        brick().diagnose().headline.evidence["pull_inside_over_outside"]
+    )
+
+
+def test_channels_that_are_zero_are_told_apart():
+    net = brick()
+    for silent, words in ((1, "; the other is zero on this image."), (2, "; the others are zero on this image.")):
+        values = np.concatenate([net.activations, np.zeros((SIZE, SIZE, silent))], -1)
+        finding = net.but(activations=values, kernel=np.full((2 + silent, 3), [-1.0, 0, 0])).diagnose().headline
+        assert f"Channels 0, 1 pull brick down (-0.00667, -0.00667){words}" in finding.message

@@ -76,3 +76,17 @@ def test_several_sigmoids_overlap():
     finding = fired(nets.ignored().but(bias=bias, multilabel=True).diagnose(), "SC207")
     assert finding.evidence["predicted_share"] == pytest.approx(0.2)
     assert "predicts it at 20 % of the pixels. Most of it is predicted grass." in finding.message
+
+
+def test_a_class_that_wins_most_pixels_and_loses_the_others_by_more():
+    bias = np.zeros((nets.SIZE, nets.SIZE, 3))
+    bias[:, :6, 0], bias[:, 6:, 1] = 1, 9
+    finding = fired(nets.ignored().but(bias=bias).diagnose(), "SC207")
+    assert (
+        "predicts it at 60 % of the pixels. It loses by more than it wins by, so evidence against it" in finding.message
+    )
+
+
+def test_a_tie_is_called_one():
+    finding = fired(nets.clipped().diagnose(), "SC207")
+    assert finding.message.endswith("On average it is neither ahead nor behind, so there is little for a map to show.")

@@ -54,9 +54,10 @@ def pulls(case: Case) -> str:
     live = np.flatnonzero(case.live)
     weights = speaking(case)
     weights = weights if weights.ndim == 1 else weights.mean((0, 1))
-    who, values = channels(live, case.live.size), numbers(weights[live])
+    who, values, silent = channels(live, case.live.size), numbers(weights[live]), case.live.size - live.size
     if (weights[live] < 0).all():
-        return f"{capital(who)} {verb(live, 'pull')} {case.class_name} down ({values})."
+        others = f"; the other{'s are' if silent > 1 else ' is'} zero on this image" if silent else ""
+        return f"{capital(who)} {verb(live, 'pull')} {case.class_name} down ({values}){others}."
     if not weights[live].any():
         return f"No channel pulls {case.class_name} up or down."
     return f"No live channel pulls {case.class_name} up ({values})."

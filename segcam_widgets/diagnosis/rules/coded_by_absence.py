@@ -71,8 +71,11 @@ class CodedByAbsence(Carried):
 
 
 def _pull(case: Case) -> tuple[float, float]:
-    """How hard the channels pull, the mean of |sum_k w_k A_k| inside the region and outside; 0, 0 where it is everything."""
-    pull = np.abs((speaking(case) * case.judged.activations).sum(-1, dtype=np.float64))
+    """How hard the channels pull, the mean of |sum_k alpha_k A_k| inside the region and outside; 0, 0 where it is everything.
+
+    By pooled gradients whatever the method: a gradient of its own is zero where the score does not look, outside.
+    """
+    pull = np.abs(case.judged.activations @ case.pooled_gradients())
     inside = case.judged.coverage
     if inside.min() == 1:
         return 0.0, 0.0

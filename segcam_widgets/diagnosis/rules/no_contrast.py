@@ -30,9 +30,10 @@ class NoContrast(Rule):
             if spread >= FLAT:
                 return f"channel {channel} varies by {number(spread)} of its mean"
         largest = max(contrast(activations[:, :, channel]) for channel in np.flatnonzero(case.live))
+        varies = f"varies by more than {number(largest)} of its mean" if largest > 0 else "varies"
         return Hit(
-            f"No live channel of {case.query.layer} varies by more than {number(largest)} of its mean over the image: any map "
-            "at this layer is nearly one colour.",
+            f"No live channel of {case.query.layer} {varies} over the image: any map at this layer is "
+            f"{'nearly ' if largest > 0 else ''}one colour.",
             {"largest_std_over_mean": largest, "live_channels": int(case.live.sum())},
             "Compare with the channels' mean (baseline), or choose an earlier layer. If the images themselves have no contrast, "
             "check how they are scaled.",

@@ -40,12 +40,20 @@ class NotPredictedHere(Rule):
         kind = "logit" if case.probe.multilabel else "margin over the strongest rival"
         return Hit(
             f"Over the region ({case.region_words}) the mean {kind} of {case.class_name} is {number(margin)}; the network "
-            f"predicts it at {percent(share)} of the pixels.{rest} Evidence against it is what the map should show.",
+            f"predicts it at {percent(share)} of the pixels.{rest} {self._so(margin, share)}",
             {"mean_margin": margin, "predicted_share": share},
             "Ask about the class that is predicted here, or about pixels where this class is. The negative half of the map "
             "shows what speaks against it.",
             try_queries(case, self._predicted(case, winner)) if case.blank else None,
         )
+
+    @staticmethod
+    def _so(margin: float, share: float) -> str:
+        """What follows from it."""
+        if margin == 0:
+            return "On average it is neither ahead nor behind, so there is little for a map to show."
+        where = "It loses by more than it wins by, so evidence" if share > 0.5 else "Evidence"
+        return f"{where} against it is what the map should show."
 
     @staticmethod
     def _shares(case: Case) -> NDArray[np.float64]:
