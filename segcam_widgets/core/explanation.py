@@ -30,6 +30,17 @@ Float32 noise is 1e-7.
 """
 
 
+def positive_share(cam: NDArray[np.floating]) -> float:
+    """How much of a signed map is positive, in [0, 1]: ``sum(max(cam, 0)) / sum(|cam|)``, 0 for a zero map."""
+    total = float(np.abs(cam).sum(dtype=np.float64))
+    return float(np.maximum(cam, 0).sum(dtype=np.float64)) / total if total > 0 else 0.0
+
+
+def is_empty(cam: NDArray[np.floating]) -> bool:
+    """Whether nothing would be left of a signed map after a ReLU: ``cam.max() <= 1e-6 * max|cam|``."""
+    return bool(cam.max() <= BLANK_TOLERANCE * np.abs(cam).max())
+
+
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     array.flags.writeable = False
     return array
@@ -129,13 +140,12 @@ class Explanation:
     @cached_property
     def positive_share(self) -> float:
         """``sum(max(cam, 0)) / sum(|cam|)``, in [0, 1]; 0 for a zero map."""
-        total = float(np.abs(self.cam).sum(dtype=np.float64))
-        return float(np.maximum(self.cam, 0).sum(dtype=np.float64)) / total if total > 0 else 0.0
+        return positive_share(self.cam)
 
     @cached_property
     def is_empty(self) -> bool:
         """True where a ReLU'd map would be blank: ``cam.max() <= 1e-6 * max|cam|``."""
-        return bool(self.cam.max() <= BLANK_TOLERANCE * np.abs(self.cam).max())
+        return is_empty(self.cam)
 
     def upsampled(self, size: tuple[int, int] | None = None) -> Float:
         """The signed map on the logits' grid, or at `size`: bilinear, half-pixel centres, edges clamped.

@@ -1,12 +1,14 @@
 """A map from votes, for the eye while a region is dragged: exact, but without gradients, so it is no explanation."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explain import region_mask
+from segcam_widgets.core.explanation import is_empty, positive_share
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.methods import weighted_map
 from segcam_widgets.core.probe import Float, Probe
@@ -36,6 +38,17 @@ class Preview:
     mask: NDArray[np.bool_] = field(repr=False)
     weights: Float = field(repr=False)
     cam: Float = field(repr=False)
+    class_name: str
+
+    @cached_property
+    def positive_share(self) -> float:
+        """As of an explanation."""
+        return positive_share(self.cam)
+
+    @cached_property
+    def is_empty(self) -> bool:
+        """As of an explanation."""
+        return is_empty(self.cam)
 
 
 def preview(probe: Probe, field_: VoteField, query: CamQuery) -> Preview:
@@ -52,4 +65,6 @@ def preview(probe: Probe, field_: VoteField, query: CamQuery) -> Preview:
     activations = probe.activations(resolved.layer)
     size = (activations.shape[0], activations.shape[1])
     baseline = BASELINES[resolved.baseline].compute(activations, coverage(mask, size))
-    return Preview(resolved, mask, weights, weighted_map(weights, activations, baseline))
+    cam = weighted_map(weights, activations, baseline)
+    assert isinstance(resolved.class_index, int)
+    return Preview(resolved, mask, weights, cam, probe.class_names[resolved.class_index])

@@ -62,9 +62,7 @@ class VoteField:
     @property
     def current(self) -> bool:
         """Whether the model's weights still are those that the votes were collected with."""
-        self._probe.refresh()
-        now = self._probe.logits
-        return now is self._logits or np.array_equal(now, self._logits)
+        return same_weights(self._probe, self._logits)
 
     def weights(self, cotangent: Cotangent | Float) -> Float:
         """The pooled gradient of a field over the logits, by one contraction.
@@ -173,6 +171,13 @@ def _gathered(
     return total
 
 
+def same_weights(probe: Probe, logits: Float) -> bool:
+    """Whether a probe still answers with the weights that gave these logits."""
+    probe.refresh()
+    now = probe.logits  # the very same array where nothing was dropped
+    return now is logits or np.array_equal(now, logits)
+
+
 def channel_of(value: object, layer: LayerInfo) -> int:
     """A channel's number. Raises SegCamError where the layer does not have it."""
     if not is_whole(value) or not 0 <= int(value) < layer.shape[2]:  # type: ignore[call-overload]
@@ -216,7 +221,13 @@ class Collector:
 
     @property
     def finished(self) -> bool:
+        """Whether there is nothing left to collect."""
         return self.done == self.channels
+
+    @property
+    def current(self) -> bool:
+        """Whether the model's weights still are those of the first votes."""
+        return same_weights(self._probe, self._logits)
 
     def step(self) -> None:
         """Collect the votes of the next few channels. Raises NonFiniteError where the logits' changes are not finite."""

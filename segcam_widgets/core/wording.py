@@ -10,6 +10,7 @@ from segcam_widgets.core.scores import SCORES
 
 if TYPE_CHECKING:
     from segcam_widgets.core.explanation import Explanation
+    from segcam_widgets.core.preview import Preview
 
 FAINT = 0.01
 """Below this share of positive mass a map is called blank though single cells are positive (DESIGN, section 4)."""
@@ -30,7 +31,7 @@ def channel_words(weights: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]")
     return f"{down} of {count} channels {'pulls' if down == 1 else 'pull'} down"
 
 
-def map_words(explanation: "Explanation") -> str:
+def map_words(explanation: "Explanation | Preview") -> str:
     """What the signed map looks like: "blank" (nowhere positive), "nearly blank (0.4 % positive)", "37 % positive"."""
     if not explanation.cam.any():
         return "zero everywhere"

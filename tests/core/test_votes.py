@@ -327,3 +327,6 @@ def test_a_preview_is_the_map(seed, layer, score, mask, baseline):
     np.testing.assert_array_equal(seen.mask, ex.mask)
     size = np.abs(ex.gradients).mean((0, 1)) @ np.abs(ex.activations - ex.baseline).max((0, 1))
     np.testing.assert_allclose(seen.cam, ex.cam, rtol=0, atol=1e-5 * size)
+    assert seen.class_name == ex.class_name
+    if np.abs(ex.cam).max() > 1e-3 * size:
+        assert seen.positive_share == pytest.approx(ex.positive_share, abs=0.05)
