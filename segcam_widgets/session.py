@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from segcam_widgets.core.explain import explain, score_input
 from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.probe import Preparing, Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
@@ -82,6 +83,7 @@ class NewestWins(Generic[Request, Answer]):
         self._waiting: tuple[Request] | None = None
         self._thread: threading.Thread | None = None
         self._running = False
+        self._stopped = False  # somebody no longer wants what runs
         self._closed = False
         self._counts = dict.fromkeys(Counts.__slots__, 0)
         _WORKERS.add(self)
@@ -108,7 +110,7 @@ class NewestWins(Generic[Request, Answer]):
 
     def _superseded(self) -> bool:
         with self._change:
-            return self._waiting is not None or self._closed
+            return self._waiting is not None or self._stopped or self._closed
 
     def _next(self) -> tuple[Request] | None:
         """The waiting request; None after a while without one, when the thread is to end."""
@@ -119,7 +121,7 @@ class NewestWins(Generic[Request, Answer]):
                 self._thread = None
                 self._change.notify_all()
                 return None
-            self._running = True
+            self._running, self._stopped = True, False
             return taken
 
     def _loop(self) -> None:
@@ -141,7 +143,7 @@ class NewestWins(Generic[Request, Answer]):
         """What became of a request, and the answer where there is one."""
         try:
             answer = self._work(request, lambda: not self._superseded())
-            if self._closed:
+            if self._closed or self._stopped:
                 return "cancelled", None
             self._show(request, answer)
         except Cancelled:
@@ -174,6 +176,16 @@ class NewestWins(Generic[Request, Answer]):
         with self._change:
             return self._change.wait_for(lambda: self._waiting is None and not self._running, timeout)
 
+    def cancel(self) -> bool:
+        """Drop what waits, and tell what runs that nobody wants it; it ends unseen. Whether there was anything to stop."""
+        with self._change:
+            stopped = self._running or self._waiting is not None
+            self._stopped = self._running
+            self._counts["dropped"] += self._waiting is not None
+            self._waiting = None
+            self._change.notify_all()
+            return stopped
+
     def close(self, timeout: float = 0.0) -> None:
         """Drop what waits and end the thread; what is running ends unseen, and is waited for `timeout` seconds at most."""
         with self._change:
@@ -192,6 +204,11 @@ def _close_all() -> None:
         worker.close(END_SECONDS)
 
 
+def is_slow(query: CamQuery) -> bool:
+    """Whether a query's method runs the network many times."""
+    return query.method in METHODS and METHODS[query.method].slow
+
+
 def beside(probe: Probe, layer: str, reach: int = REACH) -> list[str]:
     """The layers on either side of one, where a slider goes next: the nearest first, and of two the one behind."""
     names = [info.name for info in probe.layers]
@@ -204,12 +221,24 @@ def explainer(
     show: Callable[[tuple[Probe, CamQuery], Explanation], None],
     fail: Callable[[tuple[Probe, CamQuery], Exception], None],
     busy: Callable[[bool], None] = lambda _: None,
+    tell: Callable[[float, str], None] = lambda fraction, text: None,
 ) -> NewestWins[tuple[Probe, CamQuery], Explanation]:
-    """A worker that answers (probe, query) with an explanation, and at rest lets the probe get ready for the next layers."""
+    """A worker that answers (probe, query) with an explanation, and at rest lets the probe get ready for the next layers.
+
+    A quick method is always finished: during a drag its picture follows the hand. A slow one says how far it is, to `tell`,
+    and is given up as soon as something newer is asked.
+    """
 
     def work(request: tuple[Probe, CamQuery], wanted: Callable[[], bool]) -> Explanation:
         probe, query = request
-        return explain(probe, query)
+        if not is_slow(query):
+            return explain(probe, query)
+
+        def progress(fraction: float, text: str) -> bool:
+            NewestWins._call(tell, fraction, text)
+            return wanted()
+
+        return explain(probe, query, progress)
 
     def rest(request: tuple[Probe, CamQuery], answer: Explanation, wanted: Callable[[], bool]) -> None:
         probe, query = request[0], answer.query

@@ -355,6 +355,99 @@ def test_the_explainer_answers_with_explanations_and_refusals():
     assert [type(e) for e in failed] == [sc.UnknownLayerError, sc.EmptyRegionError]
 
 
+def test_cancel_drops_what_waits_and_what_runs_ends_unseen(make):
+    recorder = make(gated=True)
+    recorder.worker.submit(0)
+    recorder.wait_until_begun()
+    recorder.worker.submit(1)
+    assert recorder.worker.cancel()
+    recorder.gate.release(2)
+    assert recorder.worker.flush()
+    assert recorder.shown == recorder.failed == []
+    assert recorder.started == [0]
+    assert recorder.worker.counts == Counts(submitted=2, dropped=1, cancelled=1)
+    recorder.gate.release()
+    recorder.worker.submit(2)  # and the next is answered
+    assert recorder.worker.flush()
+    assert recorder.shown == [(2, -2)]
+
+
+def test_cancel_with_nothing_to_stop(make):
+    recorder = make()
+    assert recorder.worker.cancel() is False
+    recorder.worker.submit(1)
+    assert recorder.worker.flush()
+    assert recorder.worker.cancel() is False
+    recorder.worker.submit(2)
+    assert recorder.worker.flush()
+    assert recorder.shown == [(1, -1), (2, -2)]
+
+
+def test_what_is_asked_right_after_cancel_is_answered(make):
+    """Before what runs has noticed."""
+    recorder = make(gated=True)
+    recorder.worker.submit(0)
+    recorder.wait_until_begun()
+    assert recorder.worker.cancel()
+    recorder.worker.submit(1)
+    recorder.gate.release(2)
+    assert recorder.worker.flush()
+    assert recorder.shown == [(1, -1)]
+    assert recorder.worker.counts == Counts(submitted=2, answered=1, cancelled=1)
+
+
+class Layered(Flat):
+    """The same, with forty channels that can be switched off one by one; tells a test when it is asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = threading.Semaphore(0)
+        self.gate = threading.Semaphore(0)
+
+    def tail(self, layer):
+        from segcam_widgets.core.probe import Tail
+
+        return Tail({}, rectified=False, half_precision=False)
+
+    def replay(self, layer, activations):
+        self.asked.release()
+        assert self.gate.acquire(timeout=LONG)
+        return np.broadcast_to(activations, (*activations.shape[:-1], 2))
+
+
+def test_a_slow_method_tells_how_far_it_is_and_gives_way():
+    told, shown = [], []
+    worker = session.explainer(
+        lambda r, a: shown.append(a.query.method), lambda r, e: None, tell=lambda fraction, text: told.append(text)
+    )
+    probe = Layered()
+    worker.submit((probe, sc.CamQuery("last", "sea", sc.Everything(), method="occlusion")))
+    assert probe.asked.acquire(timeout=LONG)
+    worker.submit((probe, sc.CamQuery("last", "sea", sc.Everything())))
+    probe.gate.release(100)
+    assert worker.flush()
+    assert shown == ["seg-grad-cam"]  # quick, and so told of nothing
+    assert [text for text in told if "window" in text] == [
+        "Occlusion at last, window 0 of 21", "Occlusion at last, window 16 of 21",
+    ]  # fmt: skip
+    assert worker.counts == Counts(submitted=2, answered=1, cancelled=1)
+    worker.close()
+
+
+def test_a_view_that_cannot_show_progress_gets_its_answer_all_the_same():
+    def broken(fraction, text):
+        raise ValueError("the widget is closed")
+
+    shown = []
+    worker = session.explainer(lambda r, a: shown.append(a), lambda r, e: None, tell=broken)
+    probe = Layered()
+    probe.gate.release(100)
+    worker.submit((probe, sc.CamQuery("last", "sea", sc.Everything(), method="ablation-cam")))
+    assert worker.flush()
+    assert [answer.query.method for answer in shown] == ["ablation-cam"]
+    worker.close()
+
+
 def test_close_waits_for_what_runs(make):
     """Used at the end of the process, whose threads must not be cut off in the midst of TensorFlow."""
     recorder = make(gated=True)

@@ -1,12 +1,13 @@
 """Choosing: layer, class, score, method, baseline and the method's options, as widgets that agree with one query."""
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import ipywidgets as W
 
 from segcam_widgets.core.baselines import BASELINES
-from segcam_widgets.core.methods import METHODS, Option
+from segcam_widgets.core.methods import METHODS, Method, Option
 from segcam_widgets.core.probe import LayerInfo, Probe
 from segcam_widgets.core.query import STRONGEST, CamQuery
 from segcam_widgets.core.region import Region
@@ -23,6 +24,11 @@ WIDE = {"description_width": "72px"}
 def layer_label(layer: LayerInfo, blank: bool = False) -> str:
     """A layer's entry in the list: name and shape, "tail_conv2 · 64 x 64 x 2", and " · blank" once that is known."""
     return f"{layer.name} · {' x '.join(map(str, layer.shape))}" + (" · blank" if blank else "")
+
+
+def method_label(method: Method) -> str:
+    """A method's entry in the menu: its title, and " · slow" where one will wait."""
+    return method.title + (" · slow" if method.slow else "")
 
 
 class QueryControls(W.VBox):
@@ -61,9 +67,11 @@ class QueryControls(W.VBox):
             description="Rival", tooltip="The class to compare with", style=WIDE, layout=W.Layout(width="auto")
         )
         self.method = W.Dropdown(
-            options=[(m.title, m.name) for m in METHODS.values()],
+            options=[(method_label(m), m.name) for m in METHODS.values()],
             description="Method", tooltip="How the map is made", style=WIDE, layout=W.Layout(width="auto"),
         )  # fmt: skip
+        self._preferred = self.method.value
+        self.method_help = W.HTML(layout=W.Layout(margin="0 2px 4px 82px", display="none"))
         self.baseline = W.Dropdown(
             description="Baseline",
             tooltip="What a channel's activation is compared with",
@@ -75,10 +83,10 @@ class QueryControls(W.VBox):
         super().__init__(
             [
                 self.layer_slider, self.layer_list, self.class_slider, self.class_list,
-                self.score, self.rival, self.method, self.options_box, self.baseline, self.page,
+                self.score, self.rival, self.method, self.method_help, self.options_box, self.baseline, self.page,
             ]
         )  # fmt: skip
-        self.layer_slider.observe(self._slid("layer_list", lambda i: self._label(self._layers[i])), "value")
+        self.layer_slider.observe(self._layer_slid, "value")
         self.layer_list.observe(self._layer_typed, "value")
         self.class_slider.observe(self._slid("class_list", lambda i: i), "value")
         self.class_list.observe(self._class_chosen, "value")
@@ -174,14 +182,37 @@ class QueryControls(W.VBox):
             self.class_list.value = query.class_index
             self.score.value = query.score
             self.rival.value = query.rival
-            self.method.value = query.method
-            self._offer_method(query.baseline)
+            if query.method != self.method.value:  # else it may stand there for one that does not apply to this layer
+                self._preferred = query.method
+            self._offer_methods(query.baseline)
             for name, value in query.options.items():
                 self._options[name].value = value
             self._hide_rival()
 
+    def _offer_methods(self, baseline: str) -> None:
+        """The methods that apply to the layer: the one that was chosen, or while it does not apply the first of all."""
+        layer = self._layers[self.layer_slider.value]
+        apply = [method for method in METHODS.values() if not method.refusal(layer, self._layers)]
+        options = tuple((method_label(method), method.name) for method in apply)
+        if tuple(self.method.options) != options:
+            self.method.options = options
+        names = [method.name for method in apply]
+        self.method.value = self._preferred if self._preferred in names else names[0]
+        self._offer_method(baseline)
+
+    def _say_method(self) -> None:
+        """What the user should know of the method before he waits, or wonders: what it costs, why it is another one."""
+        chosen, preferred = METHODS[self.method.value], METHODS[self._preferred]
+        said = chosen.cost[:1].upper() + chosen.cost[1:] + "." if chosen.slow else ""
+        if chosen is not preferred:
+            reason = preferred.refusal(self._layers[self.layer_slider.value], self._layers).partition(" Received:")[0]
+            said = f"{preferred.title} {reason}"
+        self.method_help.value = f'<div class="segcam-note">{escape(said)}</div>' if said else ""
+        self.method_help.layout.display = "" if said else "none"
+
     def _offer_method(self, baseline: str) -> None:
         """Baselines and options of the chosen method."""
+        self._say_method()
         method = METHODS[self.method.value]
         self.baseline.options = [(BASELINES[name].title, name) for name in method.baselines]
         self.baseline.value = baseline if baseline in method.baselines else method.baselines[0]
@@ -206,6 +237,14 @@ class QueryControls(W.VBox):
         return widget
 
     # -------------------------------------------------------------- handlers
+
+    def _layer_slid(self, change: Any) -> None:
+        if self._quiet:
+            return
+        with self._quiet:
+            self.layer_list.value = self._label(self._layers[change["new"]])
+            self._offer_methods(self.baseline.value)
+        self._on_change()
 
     def _slid(self, other: str, value: Callable[[int], Any]) -> Callable[[Any], None]:
         def handler(change: Any) -> None:
@@ -234,6 +273,7 @@ class QueryControls(W.VBox):
         with self._quiet:
             self.layer_slider.value = index
             self.layer_list.value = self._label(self._layers[index])
+            self._offer_methods(self.baseline.value)
         self._on_change()
 
     def _class_chosen(self, change: Any) -> None:
@@ -254,6 +294,7 @@ class QueryControls(W.VBox):
         if self._quiet:
             return
         with self._quiet:
+            self._preferred = self.method.value
             self._offer_method(self.baseline.value)
         self._on_change()
 

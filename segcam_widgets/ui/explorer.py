@@ -14,7 +14,7 @@ from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.diagnosis import Diagnosis
 from segcam_widgets.errors import EmptyRegionError, NonFiniteError, SegCamError, shown
-from segcam_widgets.session import explainer
+from segcam_widgets.session import explainer, is_slow
 from segcam_widgets.ui import code, lifetime, snapshot, words
 from segcam_widgets.ui.atlas import AtlasPanel
 from segcam_widgets.ui.canvas import SegmentationCanvas
@@ -30,6 +30,7 @@ from segcam_widgets.ui.images import ImageChooser
 from segcam_widgets.ui.region_choice import RegionChoice
 from segcam_widgets.ui.sources import ProbeSource, Sources
 from segcam_widgets.ui.upload import Opener, UploadPanel
+from segcam_widgets.ui.waiting import Waiting
 
 STATE_SCHEMA = 1
 
@@ -74,7 +75,8 @@ class SegCamExplorer(W.VBox):
         self._restoring = False
         self._opener = opener
         self._sources.opened(0)  # what cannot be opened is said before there is anything to clean up
-        self._session = explainer(self._show, self._fail, self._busy)
+        self.busy = Waiting(self._stop)
+        self._session = explainer(self._show, self._fail, self.busy.show, self.busy.tell)
         self._build()
         super().__init__(self._layout_children(), **kwargs)
         self.add_class("segcam-explorer")
@@ -97,8 +99,6 @@ class SegCamExplorer(W.VBox):
         self.legend = W.HTML()
         self.sentence = W.HTML(words.NO_SENTENCE)
         self.error = W.HTML()
-        self.busy = W.HTML("working …")
-        self.busy.add_class("segcam-busy")
         self.copy = CopyButton()
         self.canvas.observe(self._hovered, "hover")
         for widget in self.display.saved.values():
@@ -212,7 +212,8 @@ class SegCamExplorer(W.VBox):
             live = self.canvas.draft is not None
             try:
                 query = self.controls.query(self.region.region(self.controls.class_slider.value, live))
-                self.query = query
+                if not (live and is_slow(query)):  # it could not follow the hand, and is asked when the hand lets go
+                    self.query = query
             except Exception as error:  # nobody sees what is raised in a handler
                 self._say_error(words.in_words(error))
 
@@ -235,7 +236,7 @@ class SegCamExplorer(W.VBox):
             self.evidence.show(request[0], explanation)
             self.atlas.show(request[0], explanation)
             if self.canvas.draft is None:  # while one draws, the next question is on its way
-                self.findings.ask(request[0], explanation.query)
+                self.findings.ask(request[0], explanation.query, explanation)
             self.sentence.value = words.sentence(explanation)
             named = code.name_of(request[0])
             explorer = None if named else code.name_of(self)
@@ -278,8 +279,11 @@ class SegCamExplorer(W.VBox):
         if isinstance(error, EmptyRegionError | NonFiniteError):  # there is a rule for these, and perhaps a remedy
             self.findings.ask(*request)
 
-    def _busy(self, on: bool) -> None:
-        (self.busy.add_class if on else self.busy.remove_class)("segcam-on")
+    def _stop(self) -> None:
+        """The user wants no more of what runs."""
+        if self._session.cancel() and self.query is not None:
+            kept = self.explanation is not None and self._answered is self._probe
+            self._say_error(words.stopped(self.query, kept))
 
     def _say_error(self, message: str) -> None:
         self.error.value = words.error(message)

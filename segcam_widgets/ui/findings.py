@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as W
 
+from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis import Diagnosis, Finding, diagnose
@@ -14,7 +15,7 @@ from segcam_widgets.diagnosis.report import remedy_words
 from segcam_widgets.session import NewestWins
 from segcam_widgets.ui import words
 
-Asked = tuple[Probe, CamQuery]
+Asked = tuple[Probe, CamQuery, Explanation | None]
 
 
 class FindingsPanel(W.VBox):
@@ -50,7 +51,7 @@ class FindingsPanel(W.VBox):
         self.back.on_click(self._went_back)
         self._offer(None)
 
-    def ask(self, probe: Probe, query: CamQuery) -> None:
+    def ask(self, probe: Probe, query: CamQuery, explanation: Explanation | None = None) -> None:
         """Another map is on view: diagnose its query."""
         self._names = probe.class_names
         if query != self._asked:
@@ -59,14 +60,14 @@ class FindingsPanel(W.VBox):
                 self._before = None  # the user went elsewhere: there is nothing to go back to
             self._asked = query
             self._offer(None)
-        self.worker.submit((probe, query))
+        self.worker.submit((probe, query, explanation))
 
     # -------------------------------------------------------------- on the worker's thread
 
     @staticmethod
     def _work(asked: Asked, wanted: Callable[[], bool]) -> Diagnosis:
-        probe, query = asked
-        return diagnose(probe, query, progress=lambda fraction, text: wanted())
+        probe, query, explanation = asked
+        return diagnose(probe, query, progress=lambda fraction, text: wanted(), explanation=explanation)
 
     def _answered(self, asked: Asked, diagnosis: Diagnosis) -> None:
         if asked[1] != self._asked:

@@ -13,6 +13,7 @@ from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.probe import Probe
+from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.core.wording import channel_words, map_words
 from segcam_widgets.errors import SegCamError
@@ -69,6 +70,12 @@ def sentence(explanation: Explanation) -> str:
         f" {explanation.score:.3g}, {int(explanation.mask.sum())} px{against}: {shown}, "
         f"{escape(channel_words(explanation.pooled_gradients))}.{notes}</div>"
     )
+
+
+def stopped(query: CamQuery, kept: bool) -> str:
+    """What is said where the user did not wait for an answer."""
+    said = f"Cancelled: {METHODS[query.method].title} at {query.layer}."
+    return f"{said} The picture still shows the last answer." if kept else said
 
 
 def error(message: str) -> str:

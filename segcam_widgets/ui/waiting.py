@@ -1,0 +1,62 @@
+"""That something is being worked on; of what takes long also how far it is, and a way to stop it."""
+
+import threading
+import time
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import ipywidgets as W
+
+OFTEN = 0.1
+"""Seconds between two messages to the page: a bar need not move more smoothly."""
+WORKING = "working …"
+
+
+class Waiting(W.HBox):
+    """Unseen while nothing takes long; the style says after which delay it appears.
+
+    Parameters
+    ----------
+    on_stop : callable
+        Called without arguments when the user wants no more of what runs.
+    """
+
+    def __init__(self, on_stop: Callable[[], None]) -> None:
+        self._told = 0.0
+        self._lock = threading.Lock()
+        self.words = W.HTML(WORKING)
+        self.stop = W.Button(
+            description="Cancel", tooltip="Cancel what runs: the picture stays as it is", layout=W.Layout(width="auto")
+        )
+        self.stop.layout.display = "none"
+        super().__init__([self.words, self.stop])
+        self.add_class("segcam-busy")
+        self.stop.on_click(lambda _: on_stop())
+
+    def show(self, on: bool) -> None:
+        """Work begins, or nothing is left to do."""
+        with self._lock:
+            self._told = 0.0
+            self.words.value = WORKING
+            self.stop.layout.display = "none"
+            (self.add_class if on else self.remove_class)("segcam-on")
+
+    def tell(self, fraction: float, text: str) -> None:
+        """How far something is that takes long, from 0 to 1."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._told < OFTEN:
+                return
+            self._told = now
+            self.words.value = bar(fraction, text)
+            self.stop.layout.display = ""
+
+
+def bar(fraction: float, text: str) -> Any:
+    """A progress bar and what it is about, as HTML."""
+    share = f"{fraction:.0%}"
+    return (
+        f'<div class="segcam-progress"><span>{escape(text)}</span>'
+        f'<progress max="1" value="{fraction:.3f}" aria-label="{escape(text)}">{share}</progress><span>{share}</span></div>'
+    )
