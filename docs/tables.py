@@ -131,6 +131,9 @@ def api():
         if names:
             entries = "\n\n".join(_entry(name) for name in names)
             parts.append(f"## {heading}\n\n```{{eval-rst}}\n{entries}\n```\n")
+    for room in sc._ROOMS:
+        entry = f".. automodule:: segcam_widgets.{room}\n   :members:"
+        parts.append(f"## {room.capitalize()}\n\n`sc.{room}`:\n\n```{{eval-rst}}\n{entry}\n```\n")
     return "\n".join(parts)
 
 

@@ -50,12 +50,15 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "ui.opening": ("explore",),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
+_ROOMS = ("evaluation",)  # public as a whole: sc.evaluation.faithfulness
 
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604 - names, out of the table above
+__all__ = ["__version__", *_HOME, *_ROOMS]  # noqa: PLE0604 - names, out of the table above
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from its module on first use (PEP 562)."""
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

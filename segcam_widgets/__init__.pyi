@@ -1,3 +1,4 @@
+from . import evaluation as evaluation
 from .core.ablation import (
     Ablation as Ablation,
     ablate as ablate,

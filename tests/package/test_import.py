@@ -42,6 +42,8 @@ def test_every_public_name_is_there():
     for name, module in segcam_widgets._HOME.items():
         value = getattr(segcam_widgets, name)
         assert value is getattr(importlib.import_module(f"segcam_widgets.{module}"), name)
+    for name in segcam_widgets._ROOMS:
+        assert getattr(segcam_widgets, name) is importlib.import_module(f"segcam_widgets.{name}")
     assert set(segcam_widgets.__all__) <= set(dir(segcam_widgets))
 
 
@@ -49,7 +51,19 @@ def test_the_stub_says_the_same_as_the_table():
     tree = ast.parse((PACKAGE / "__init__.pyi").read_text())
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     assert all(node.level == 1 and alias.name == alias.asname for node in imports for alias in node.names)
-    assert {alias.name: node.module for node in imports for alias in node.names} == segcam_widgets._HOME
+    found = {alias.name: node.module for node in imports for alias in node.names}
+    assert found == segcam_widgets._HOME | dict.fromkeys(
+        segcam_widgets._ROOMS
+    )  # a room is of no module but the package
+
+
+def test_a_room_is_loaded_when_it_is_first_named(tmp_path):
+    light = "import sys, segcam_widgets as sc; assert 'segcam_widgets.evaluation' not in sys.modules; "
+    modules = loaded_by(
+        light + "sc.evaluation.faithfulness; assert 'segcam_widgets.evaluation' in sys.modules", tmp_path
+    )
+    assert "numpy" in modules
+    assert not {"tensorflow", "keras", "ipywidgets", "pandas"} & modules
 
 
 def test_an_unknown_name_is_an_ordinary_attribute_error():

@@ -1,0 +1,27 @@
+"""How far a map tells the truth: deletion and insertion, randomised weights, other classes, beside maps that know nothing."""
+
+from segcam_widgets.evaluation.cascade import Cascade, Randomisable
+from segcam_widgets.evaluation.classes import ClassTest
+from segcam_widgets.evaluation.curves import Curve
+from segcam_widgets.evaluation.faithfulness import faithfulness
+from segcam_widgets.evaluation.fills import FILLS, Fill
+from segcam_widgets.evaluation.references import REFERENCES, Reference, Scene
+from segcam_widgets.evaluation.result import Contender, Faithfulness, Loss
+from segcam_widgets.evaluation.similarity import Similarity
+
+__all__ = [
+    "FILLS",
+    "REFERENCES",
+    "Cascade",
+    "ClassTest",
+    "Contender",
+    "Curve",
+    "Faithfulness",
+    "Fill",
+    "Loss",
+    "Randomisable",
+    "Reference",
+    "Scene",
+    "Similarity",
+    "faithfulness",
+]

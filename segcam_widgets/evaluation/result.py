@@ -1,0 +1,212 @@
+"""What :func:`~segcam_widgets.evaluation.faithfulness` answers, and who won."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segcam_widgets.core.query import CamQuery
+from segcam_widgets.errors import SegCamError, must_be_one_of
+from segcam_widgets.evaluation.cascade import Cascade
+from segcam_widgets.evaluation.classes import ClassTest
+from segcam_widgets.evaluation.curves import MEASURES, TESTS, Curve
+from segcam_widgets.evaluation.similarity import Similarity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROUNDING = 1e-6
+"""Areas that differ by less than this share of what the curve spans are equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One map of the comparison.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"method", "own map", "reference"}
+    title : str
+        What it is, in words.
+    flat : bool
+        It is constant, but for rounding: its order is chance altogether.
+    tied : float
+        Share of the input's pixels whose value another one has too: their order is chance. In [0, 1].
+    likeness : mapping of str to float
+        Spearman's correlation with each reference map that is not random, on the logits' grid; nan for a constant map.
+    """
+
+    name: str
+    kind: str
+    title: str
+    flat: bool
+    tied: float
+    likeness: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """One comparison that a reference map has won, or in which it is as good.
+
+    Attributes
+    ----------
+    map, reference : str
+    scope, test, measure : str
+    area, reference_area : float
+        Under the two curves; the mean over the draws of a random map.
+    level : bool
+        No difference that counts: equal, or, for a random map, within its draws.
+    """
+
+    map: str
+    reference: str
+    scope: str
+    test: str
+    measure: str
+    area: float
+    reference_area: float
+    level: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Faithfulness:
+    """How far maps tell the truth about a network, beside maps that know nothing of it.
+
+    Attributes
+    ----------
+    query : CamQuery
+        Resolved: what the score is.
+    subject : str
+        The same in words.
+    contenders : tuple of Contender
+        Methods, own maps, then references.
+    curves : tuple of Curve
+        Deletion and insertion; see :meth:`curve`.
+    classes : tuple of ClassTest
+        The random-class test, one a method; empty where it was not asked for.
+    cascades : tuple of Cascade
+        The parameter randomisation, one a method; empty where it was not asked for, or cannot be.
+    chance : Similarity or None
+        Of two random maps: the largest magnitude of each measure over all pairs of draws.
+    refused : mapping of str to str
+        Methods that gave no map here, and why.
+    settings : mapping of str to str
+        How it was measured, in words: fill, steps, seeds, ranks.
+    notes : tuple of str
+        What could not be measured.
+    """
+
+    query: CamQuery
+    subject: str
+    contenders: tuple[Contender, ...]
+    curves: tuple[Curve, ...] = field(repr=False)
+    classes: tuple[ClassTest, ...] = field(repr=False)
+    cascades: tuple[Cascade, ...] = field(repr=False)
+    chance: Similarity | None = field(repr=False)
+    refused: Mapping[str, str] = field(repr=False)
+    settings: Mapping[str, str] = field(repr=False)
+    notes: tuple[str, ...] = field(repr=False)
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """Names of the maps under test: methods and own maps."""
+        return tuple(c.name for c in self.contenders if c.kind != "reference")
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Names of the maps to beat."""
+        return tuple(c.name for c in self.contenders if c.kind == "reference")
+
+    def contender(self, map: str) -> Contender:
+        """The map of that name. Raises SegCamError where there is none."""
+        found = {contender.name: contender for contender in self.contenders}
+        if map not in found:
+            raise SegCamError(must_be_one_of("map", found, map))
+        return found[map]
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that were measured."""
+        return tuple(dict.fromkeys(curve.scope for curve in self.curves))
+
+    def curve(self, map: str, scope: str, test: str) -> Curve:
+        """One curve.
+
+        Raises
+        ------
+        SegCamError
+            There is none of that name, scope or test.
+        """
+        self.contender(map)
+        for argument, allowed, given in (("scope", self.scopes, scope), ("test", TESTS, test)):
+            if given not in allowed:
+                raise SegCamError(must_be_one_of(argument, allowed, given))
+        return next(c for c in self.curves if (c.map, c.scope, c.test) == (map, scope, test))
+
+    def losses(self, map: str | None = None) -> tuple[Loss, ...]:
+        """Every comparison in which a reference is better than a map under test, or as good.
+
+        Parameters
+        ----------
+        map : str, optional
+            One map's; default all.
+        """
+        return tuple(
+            loss
+            for name in self.maps
+            if map is None or name == map
+            for scope in self.scopes
+            for test in TESTS
+            for measure in MEASURES
+            for reference in self.references
+            if (loss := self._loss(name, reference, scope, test, measure)) is not None
+        )
+
+    def _loss(self, name: str, reference: str, scope: str, test: str, measure: str) -> Loss | None:
+        own, other = self.curve(name, scope, test), self.curve(reference, scope, test)
+        better = -1 if test == "deletion" else 1
+        area, areas = own.auc(measure), other.aucs(measure)
+        span = np.ptp(np.concatenate([own.values(measure).ravel(), other.values(measure).ravel()]))
+        behind = better * (areas - area)  # above zero: the reference is better
+        if not behind.max() >= -ROUNDING * span:  # nan: not to be compared
+            return None
+        level = bool(behind.mean() <= ROUNDING * span)
+        return Loss(name, reference, scope, test, measure, area, float(areas.mean()), level)
+
+    def summary(self) -> str:
+        """One sentence a map: which of its comparisons it wins, and which maps beat it."""
+        from segcam_widgets.evaluation.words import summary
+
+        return summary(self)
+
+    def to_frame(self, test: str = "curves") -> "pd.DataFrame":
+        """The numbers as a table (pandas).
+
+        Parameters
+        ----------
+        test : {"curves", "classes", "cascades"}
+            "curves": one row for each scope, test and map: area under the curve of score and IoU, their standard deviation
+            over the draws (0 but for the random map), and "lost_to", the references that are better by the score, or as
+            good. "classes": one row a method and other class. "cascades": one row a method, draw and stage.
+
+        Raises
+        ------
+        SegCamError
+            Another `test`, or pandas is not installed.
+        """
+        from segcam_widgets.evaluation.report import to_frame
+
+        return to_frame(self, test)
+
+    def to_markdown(self) -> str:
+        """Tables and verdicts as markdown."""
+        from segcam_widgets.evaluation.report import to_markdown
+
+        return to_markdown(self)
+
+    def _repr_html_(self) -> str:
+        from segcam_widgets.evaluation.report import to_html
+
+        return to_html(self)
