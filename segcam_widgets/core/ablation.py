@@ -10,14 +10,11 @@ from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.checks import is_whole
 from segcam_widgets.core.explain import must_be_finite, report
 from segcam_widgets.core.grid import coverage
-from segcam_widgets.core.ledger import EvidenceLedger, ledger
+from segcam_widgets.core.ledger import NOISE, EvidenceLedger, ledger
 from segcam_widgets.core.probe import Float, Probe, Progress
 from segcam_widgets.core.query import STRONGEST, CamQuery
 from segcam_widgets.core.scores import SCORES, ScoreInput
 from segcam_widgets.errors import SegCamError, must_be_one_of, shown
-
-NOISE = 1e-5
-"""A change this small beside the sum of the ledger's absolute terms is rounding (float32: 1e-7 a term), and has no sign."""
 
 Channels = int | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_] | None
 
@@ -86,11 +83,8 @@ class Ablation:
         """One line: "Without channels 0, 1 the score goes from 2.09 to 1.85 (-0.24; the gradient forecast -0.2)."."""
         count = len(self.channels)
         names = ", ".join(map(str, self.channels[:8])) + (f" and {count - 8} more" if count > 8 else "")
-        what = (
-            f"Without channel{'s' if count != 1 else ''} {names}"
-            if self.to == "zero"
-            else f"With {names} at the {self.to}"
-        )
+        which = f"channel{'s' if count != 1 else ''} {names}"
+        what = f"Without {which}" if self.to == "zero" else f"With {which} at the {self.to}"
         said = (
             f"{what} the score goes from {self.score:.3g} to {self.ablated_score:.3g} ({self.change:+.3g}; the gradient "
             f"forecast {self.forecast:+.3g}). {self.kept_share:.0%} of the region keeps its class."
@@ -129,7 +123,7 @@ def ablate(
     resolved = book.query
     report(progress, 0.5, f"switching channels off at {resolved.layer}")
     chosen = _channels(channels, book.layer.shape[2])
-    if to != "baseline" and to not in BASELINES:
+    if not isinstance(to, str) or (to != "baseline" and to not in BASELINES):
         raise SegCamError(must_be_one_of("to", [*BASELINES, "baseline"], to))
     name = resolved.baseline if to == "baseline" else to
     assert resolved.region is not None
@@ -177,6 +171,7 @@ def _channels(given: Channels, count: int) -> tuple[int, ...]:
         array = np.flatnonzero(array)
     if array.ndim != 1 or not array.size or not all(is_whole(k) and 0 <= k < count for k in array):
         raise SegCamError(
-            f"`channels` must be one or more of the layer's channels, 0 to {count - 1}. Received: {shown(given)}."
+            f"`channels` must be one or more of the layer's channels, 0 to {count - 1}, or None for all. "
+            f"Received: {shown(given)}."
         )
     return tuple(sorted({int(k) for k in array}))

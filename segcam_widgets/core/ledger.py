@@ -21,6 +21,8 @@ from segcam_widgets.errors import SegCamError, listing, must_be_one_of, shown
 if TYPE_CHECKING:
     import pandas as pd
 
+NOISE = 1e-5
+"""What is this small beside the sum of the ledger's absolute terms is rounding (float32: 1e-7 a term), and has no sign."""
 PARTS = ("channels", "bypass", "residual")
 
 
@@ -158,11 +160,15 @@ class EvidenceLedger:
         return pd.DataFrame(rows, columns=["part", "name", "value"])
 
     def summary(self) -> str:
-        """The sum in words: "Score 2.09 = channels -0.05 + bias +2.14."."""
-        parts = [f"channels {self.channels.sum():+.3g}"]
-        parts += [f"{name} {value:+.3g}" for name, value in self.bypass.items()]
-        parts.append(f"{'bias' if self.exact else 'bias and curvature'} {self.residual:+.3g}")
-        return f"Score {self.score:.3g} = {', '.join(parts)}."
+        """The sum in words: "Score 2.09 = channels -0.05, bias +2.14."."""
+        return f"Score {self.score:.3g} = {self.sum_words()}."
+
+    def sum_words(self) -> str:
+        """The parts alone: "channels -0.05, bias +2.14"; what is rounding beside the others is 0."""
+        rest = "bias" if self.exact else "bias and curvature"
+        parts = [("channels", float(self.channels.sum())), *self.bypass.items(), (rest, self.residual)]
+        noise = NOISE * self.magnitude
+        return ", ".join(f"{name} {value:+.3g}" if abs(value) > noise else f"{name} 0" for name, value in parts)
 
 
 def ledger(probe: Probe, query: CamQuery) -> EvidenceLedger:

@@ -22,7 +22,10 @@ def test_fires():
     assert finding.severity == "tip"
     assert finding.channels == (0,)
     assert finding.evidence == {"contradictions": 1, "true_change": pytest.approx(-1), "forecast": pytest.approx(2)}
-    assert "changes by -1; the gradient forecast +2" in finding.message
+    assert (
+        "Without channel 0 the margin changes by -1; the gradient forecast +2. So it is for 1 of 1 channel that"
+        in finding.message
+    )
 
 
 def test_it_agrees_with_ablate():
@@ -45,7 +48,7 @@ def test_three_replays_in_one():
 
 def test_quiet():
     diagnosis = nets.healthy().diagnose(thorough=True)
-    assert passed(diagnosis, "SC303") == "the 2 channels that were switched off did as forecast"
+    assert passed(diagnosis, "SC303") == "2 channels that were switched off did as forecast"
 
 
 def test_not_applicable():

@@ -45,6 +45,11 @@ def test_the_segmentation_that_is_predicted_then():
     assert done.kept_share == 0
     np.testing.assert_allclose(done.logits, [[[0, 0.5], [0, 3.5]]])
     assert "0% of the region keeps its class" in done.summary()
+    assert (
+        sc.ablate(probe, sc.CamQuery("image", 0), to="mean")
+        .summary()
+        .startswith("With channels 0, 1 at the mean the score")
+    )
 
 
 def test_several_sigmoids_may_predict_nothing():
@@ -95,11 +100,15 @@ def test_progress_can_cancel():
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
-        ({"channels": 4}, "`channels` must be one or more of the layer's channels, 0 to 3. Received: 4"),
+        (
+            {"channels": 4},
+            "`channels` must be one or more of the layer's channels, 0 to 3, or None for all. Received: 4",
+        ),
         ({"channels": []}, r"`channels` must be .* Received: \[\]"),
         ({"channels": [0.5]}, r"`channels` must be .* Received: \[0.5\]"),
         ({"channels": [True]}, r"`channels` must be .* Received: \[True\]"),
         ({"channels": "all"}, "`channels` must be .* Received: 'all'"),
+        ({"to": []}, r"`to` must be one of .* Received: \[\]"),
         ({"to": "man"}, "`to` must be one of zero, mean, midpoint, baseline. Received: 'man'. Did you mean 'mean'"),
     ],
 )

@@ -6,12 +6,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.ablation import NOISE
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, channels, number, numbers, signed, verb
+from segcam_widgets.diagnosis.words import capital, channels, number, numbers, verb
 
 
 class Carried(Rule):
@@ -65,10 +64,7 @@ def pulls(case: Case) -> str:
 
 def sums(case: Case) -> str:
     """The ledger in words: "channels -0.05, bias +2.14"."""
-    book = case.book
-    parts = [("channels", float(book.channels.sum())), *book.bypass.items(), (residual_name(case), book.residual)]
-    noise = NOISE * book.magnitude
-    return ", ".join(f"{name} {signed(value) if abs(value) > noise else '0'}" for name, value in parts)
+    return case.book.sum_words()
 
 
 def residual_name(case: Case) -> str:

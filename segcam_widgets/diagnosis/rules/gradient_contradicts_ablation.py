@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segcam_widgets.core.ablation import NOISE
+from segcam_widgets.core.ledger import NOISE
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import signed
+from segcam_widgets.diagnosis.words import counted, signed
 
 TRIED = 3
 """Channels that are switched off, each on its own: those with the largest share of the ledger."""
@@ -43,12 +44,13 @@ class GradientContradictsAblation(Rule):
         noise = NOISE * book.magnitude
         wrong = np.flatnonzero((np.minimum(np.abs(changes), np.abs(forecast)) > noise) & (changes * forecast < 0))
         if not wrong.size:
-            return f"the {len(chosen)} channels that were switched off did as forecast"
+            return f"{counted(len(chosen), 'channel')} that {_were(chosen)} switched off did as forecast"
         first = int(wrong[0])
+        score, tried = "margin" if case.raw_logit else "score", counted(len(chosen), "channel")
         return Hit(
-            f"Without channel {int(chosen[first])} the score changes by {signed(float(changes[first]))}; the gradient forecast "
-            f"{signed(float(forecast[first]))}. {wrong.size} of {len(chosen)} channels contradict their forecast: between here "
-            "and zero the network bends.",
+            f"Without channel {int(chosen[first])} the {score} changes by {signed(float(changes[first]))}; the gradient forecast "
+            f"{signed(float(forecast[first]))}. So it is for {wrong.size} of {tried} that {_were(chosen)} tried: between here and "
+            "zero the network bends.",
             {
                 "contradictions": int(wrong.size),
                 "true_change": float(changes[first]),
@@ -62,3 +64,7 @@ class GradientContradictsAblation(Rule):
     def _score(case: Case, logits: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> float:
         given = replace(case.score_input(case.judged.query), logits=logits)
         return SCORES[str(case.judged.query.score)].value(given)
+
+
+def _were(channels: NDArray[np.intp]) -> str:
+    return "was" if len(channels) == 1 else "were"
