@@ -49,8 +49,8 @@ class GradientContradictsAblation(Rule):
         score, tried = "margin" if case.raw_logit else "score", counted(len(chosen), "channel")
         return Hit(
             f"Without channel {int(chosen[first])} the {score} changes by {signed(float(changes[first]))}; the gradient forecast "
-            f"{signed(float(forecast[first]))}. So it is for {wrong.size} of {tried} that {_were(chosen)} tried: between here and "
-            "zero the network bends.",
+            f"{signed(float(forecast[first]))}. So it is for {wrong.size} of {tried} that {_were(chosen)} tried: between here "
+            "and zero the network bends.",
             {
                 "contradictions": int(wrong.size),
                 "true_change": float(changes[first]),
