@@ -1,5 +1,6 @@
 """A diagnosis for reading without widgets: a table, markdown, a piece of HTML."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -99,17 +100,27 @@ def to_frame(diagnosis: Diagnosis) -> "pd.DataFrame":
     return frame.rename_axis("code")
 
 
-def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+_MARKUP = re.compile(r"[\\`*<]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+
+
+def _text(words: str) -> str:
+    """Words that stay themselves in markdown, names of classes like "<none>" and "__ignore__" too."""
+    return _MARKUP.sub(r"\\\g<0>", words)
+
+
+def _cell(words: str) -> str:
+    return _text(words).replace("|", "\\|").replace("\n", " ")
 
 
 def to_markdown(diagnosis: Diagnosis) -> str:
     """See :meth:`Diagnosis.to_markdown`."""
-    lines = [f"**{verdict(diagnosis)}**", "", diagnosis.subject, ""]
+    lines = [f"**{verdict(diagnosis)}**", "", _text(diagnosis.subject), ""]
     for found in diagnosis.findings:
-        lines += [f"### {found.title} ({found.code}, {found.severity})", "", found.message, ""]
+        lines += [f"### {found.title} ({found.code}, {found.severity})", "", _text(found.message), ""]
         lines += [
-            text + "\n" for text in (found.advice, tried_words(found, diagnosis.query, diagnosis.class_names)) if text
+            _text(text) + "\n"
+            for text in (found.advice, tried_words(found, diagnosis.query, diagnosis.class_names))
+            if text
         ]
         lines += ["| measured | |", "|---|---|"]
         lines += [

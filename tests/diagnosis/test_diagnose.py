@@ -198,6 +198,19 @@ def test_markdown():
     assert "rules passed" in healthy
 
 
+def test_names_stay_themselves_in_markdown():
+    probe = nets.absence().probe
+    probe.class_names = ("<none>", "__ignore__", "a*b")
+    text = sc.diagnose(probe, nets.absence().query).to_markdown()
+    assert "Both channels pull \\<none> down (-0.00667, -0.0133)." in text
+    assert "Seg-Grad-CAM of \\<none> at feat" in text
+    probe.class_names = ("tail_conv2", "__ignore__", "a*b")  # an underscore inside a word is none of emphasis
+    assert "pull tail_conv2 down" in sc.diagnose(probe, nets.absence().query).to_markdown()
+    probe.class_names = ("__ignore__", "a*b", "c")
+    text = sc.diagnose(probe, nets.unlikely().query).to_markdown()
+    assert "pull \\_\\_ignore\\_\\_ down" in text
+
+
 def test_html_is_escaped_and_keeps_the_pages_colours():
     probe = nets.absence().probe
     probe.class_names = ("<script>alert(1)</script>", "a & b", "c")

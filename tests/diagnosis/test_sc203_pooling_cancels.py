@@ -24,7 +24,7 @@ def test_mean_over_size_on_paper():
 
 def test_quiet_where_the_channels_carry_less_than_the_rest():
     net = nets.cancelling().but(bias=np.array([5000.0, 0, 0]))
-    assert passed(net.diagnose(), "SC203") == "the score is carried by the residual"
+    assert passed(net.diagnose(), "SC203") == "of the ledger's parts the residual (bias) is the largest"
     assert passed(nets.outweighed().diagnose(), "SC203") == "some live channel has a positive weight"
 
 

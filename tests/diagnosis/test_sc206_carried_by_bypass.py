@@ -22,16 +22,16 @@ def test_a_layer_after_it_when_asked_to_be_thorough():
 
 
 def test_quiet():
-    assert passed(nets.absence().diagnose(), "SC206") == "the score is carried by the residual"
+    assert passed(nets.absence().diagnose(), "SC206") == "of the ledger's parts the residual (bias) is the largest"
     weaker = nets.bypass().but(around=np.array([3.0, 0, 0]), bias=np.array([20.0, 0, 0]))
-    assert passed(weaker.diagnose(), "SC206") == "the score is carried by the residual"
+    assert passed(weaker.diagnose(), "SC206") == "of the ledger's parts the residual (bias) is the largest"
     assert fired(weaker.diagnose(), "SC205").evidence["bypass"] == pytest.approx(2)
 
 
 def test_what_goes_round_counts_only_where_something_does():
     """The residual is negative, and nothing goes round: that nothing is larger does not make it the carrier."""
     finding = nets.unlikely().diagnose()
-    assert passed(finding, "SC206") == "the score is carried by the residual"
+    assert passed(finding, "SC206") == "of the ledger's parts the residual (bias) is the largest"
 
 
 def test_not_applicable():

@@ -12,6 +12,9 @@ from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.words import capital, channels, number, numbers, verb
 
+PARTS = {"channels": "channels", "bypass": "skip connections' sum", "residual": "residual (bias)"}
+"""The ledger's parts in words."""
+
 
 class Carried(Rule):
     """Holds on a blank map where no live channel has a positive weight, and the ledger's largest part is this one's."""
@@ -25,7 +28,7 @@ class Carried(Rule):
         if (case.rising & case.live).any():
             return "some live channel has a positive weight"
         if case.carrier != self.carrier:
-            return f"the score is carried by the {case.carrier}"
+            return f"of the ledger's parts the {PARTS[case.carrier]} {'are' if case.carrier == 'channels' else 'is'} the largest"
         return self.hit(case)
 
     @abstractmethod
