@@ -175,11 +175,11 @@ def faithfulness(
     if "classes" in checks:
         tests = class_test(probe, explained, others, _part(progress, 0.6, 0.7))
     cascades: tuple[Cascade, ...] = ()
-    if "cascades" in checks and isinstance(probe, Randomisable):
+    if "cascades" in checks and isinstance(probe, Randomisable) and probe.weighted_layers:
         part = _part(progress, 0.7, 1.0)
         cascades = cascade(probe, explained, stages=stages, redraws=redraws, seed=seed, progress=part)
     elif "cascades" in checks:
-        notes.append("Weights cannot be drawn at random: this probe has no `randomised`.")
+        notes.append("Weights cannot be drawn at random here: this probe has no way to exchange them for a moment.")
     report(progress, 1.0, "done")
     assert asked.region is not None  # resolved
     where = f"region: {asked.region.describe(probe.class_names)} ({int(meter.mask.sum())} px)"

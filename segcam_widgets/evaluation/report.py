@@ -112,13 +112,13 @@ def _levels(found: Faithfulness, columns: int) -> list[list[str]]:
 
 def _cascade_table(found: Faithfulness) -> Table:
     stages = found.cascades[0].stages
-    shown = sorted({0, len(stages) // 2, len(stages) - 1}) if stages else []
+    shown = sorted({0, len(stages) // 2, len(stages) - 1})
     header = ["map", *(f"to {stages[i][-1]}" for i in shown), "SSIM at the end", "in words"]
     rows = []
     for cascade in found.cascades:
         kept, ssim = cascade.kept(), cascade.kept("ssim")
         cells = [number(kept[i]) for i in shown]
-        rows.append([cascade.map, *cells, number(ssim[-1]) if stages else "–", cascade_words(found, cascade)])
+        rows.append([cascade.map, *cells, number(ssim[-1]), cascade_words(found, cascade)])
     for name, *_, value, said in _levels(found, 0):
         ssim_value = "1" if name != "random map" or found.chance is None else number(found.chance.ssim)
         rows.append([name, *[value] * len(shown), ssim_value, said])

@@ -86,10 +86,7 @@ def cascade_words(found: "Faithfulness", cascade: Cascade) -> str:
     """What the randomisation says of one map."""
     if found.contender(cascade.map).flat:
         return FLAT
-    kept = cascade.kept()
-    if not kept.size:
-        return "the network has no weights to draw"
-    last = float(kept[-1])
+    last = float(cascade.kept()[-1])
     return "constant with random weights" if math.isnan(last) else _alike_words(found, last, CASCADE_WORDS)
 
 

@@ -21,6 +21,7 @@ from segcam_widgets.models.precise import in_float32, widened
 from segcam_widgets.models.prediction import Prediction, frozen
 from segcam_widgets.models.pull import Puller
 from segcam_widgets.models.pushforward import push
+from segcam_widgets.models.randomise import randomised, weighted_layers
 from segcam_widgets.models.sweep import sweep_layers
 from segcam_widgets.models.targets import Targets
 from segcam_widgets.models.tensors import Activations
@@ -339,6 +340,34 @@ class KerasProbe:
             )
         found = sweep_layers(self._engine, self._head, self._tensors, self._targets.all(), field[0])
         return {name: found[name] for name in asked}
+
+    @property
+    def weighted_layers(self) -> tuple[str, ...]:
+        """Names of the layers whose weights can be drawn at random, from the output to the input."""
+        return tuple(weighted_layers(self._engine))
+
+    def randomised(self, layers: Collection[str], seed: int = 0) -> "KerasProbe":
+        """The same image in the same network with other weights in some layers; the user's model is left alone.
+
+        Parameters
+        ----------
+        layers : collection of str
+            Out of `weighted_layers`.
+        seed : int
+            A layer's new weights depend on it and on the layer alone.
+
+        Returns
+        -------
+        KerasProbe
+            Its answers are not compiled.
+
+        Raises
+        ------
+        SegCamError
+            A layer of another name.
+        """
+        engine = randomised(self._engine, layers, seed)
+        return KerasProbe(engine, self.x, image=self.image, class_names=self.class_names, head=self.head)
 
     def _factors(self, cotangent: Cotangent | Float) -> tuple[list[Float], bool]:
         if isinstance(cotangent, Cotangent):

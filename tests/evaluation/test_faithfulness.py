@@ -13,7 +13,7 @@ from segcam_widgets.errors import Cancelled, EmptyRegionError, SegCamError, Unkn
 from segcam_widgets.evaluation import Contender, Curve, Faithfulness, Randomisable, faithfulness
 from segcam_widgets.evaluation.cascade import stages_of
 from segcam_widgets.evaluation.words import curve_words
-from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, random_network
+from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, random_network, relu
 from tests.evaluation.additive import additive, forgetful
 
 QUERY = sc.CamQuery(IMAGE, 0, sc.Everything(), "logit", "hirescam")
@@ -243,7 +243,11 @@ def test_a_probe_that_cannot_forget_says_so():
     assert not isinstance(probe, Randomisable)
     found = faithfulness(probe, sc.CamQuery("deep_relu", 1, sc.Everything()), checks=["cascades"])
     assert found.cascades == ()
-    assert found.notes == ("Weights cannot be drawn at random: this probe has no `randomised`.",)
+    said = ("Weights cannot be drawn at random here: this probe has no way to exchange them for a moment.",)
+    assert found.notes == said
+    nothing = forgetful(NumpyProbe(np.ones((4, 4, 2)), [("logits", relu(), IMAGE)]))
+    query = sc.CamQuery(IMAGE, 1, sc.Everything())
+    assert faithfulness(nothing, query, checks="cascades").notes == said
 
 
 @pytest.mark.parametrize(
