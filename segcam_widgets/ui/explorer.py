@@ -120,7 +120,10 @@ class SegCamExplorer(W.VBox):
             layout=W.Layout(flex="1 1 380px", min_width="280px", max_width="720px"),
         )
         body = W.HBox([left, right], layout=W.Layout(flex_flow="row wrap", grid_gap="8px 24px"))
-        return [style, self.sentence, self.error, body, self.busy]
+        body.add_class("segcam-body")
+        said = W.GridBox([self.sentence, self.error])  # in one place: an error must not push the picture away
+        said.add_class("segcam-said")
+        return [style, said, body, self.busy]
 
     # -------------------------------------------------------------- images
 

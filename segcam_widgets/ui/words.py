@@ -20,7 +20,7 @@ from segcam_widgets.errors import SegCamError
 
 STYLE = """<style>
 .segcam-explorer .segcam-finding { border-left: 4px solid var(--jp-border-color1, #999); padding: 4px 10px; margin: 4px 0;
-  background: var(--jp-layout-color2, #f5f5f5); overflow-wrap: anywhere; }
+  background: var(--jp-layout-color2, #f5f5f5); }
 .segcam-finding p { margin: 4px 0; line-height: 1.4; }
 .segcam-finding.segcam-issue { border-left-color: var(--jp-error-color1, #b71c1c); }
 .segcam-finding.segcam-tip { border-left-color: var(--jp-brand-color1, #1976d2); }
@@ -31,17 +31,19 @@ STYLE = """<style>
 .segcam-finding td { text-align: right; padding: 1px 0; }
 .segcam-waterfall { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .segcam-waterfall caption { text-align: left; }
-.segcam-waterfall th { text-align: left; font-weight: normal; padding: 2px 10px 2px 0; overflow-wrap: anywhere; max-width: 14em; }
+.segcam-waterfall th { text-align: left; font-weight: normal; padding: 2px 10px 2px 0; min-width: 5.5em; max-width: 14em; }
 .segcam-waterfall td { text-align: right; padding: 2px 0 2px 8px; white-space: nowrap; }
 .segcam-waterfall .segcam-track { position: relative; width: 60%; padding: 0; }
+.segcam-narrow .segcam-waterfall .segcam-track { width: 45%; }
 .segcam-track b { position: absolute; top: 3px; bottom: 3px; }
 .segcam-track i.segcam-zero { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--jp-border-color1, #999); }
 .segcam-waterfall tr:last-child :is(th, td) { border-top: 1px solid var(--jp-border-color1, #999); }
 .segcam-waiting { color: var(--jp-ui-font-color2, #595959); }
-.segcam-channels { max-height: 240px; overflow-y: auto; }
+.segcam-channels { max-height: 240px; overflow: auto; overflow-wrap: normal; }
 .segcam-channels table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .segcam-channels th, .segcam-channels td { text-align: right; padding: 1px 10px;
   border-bottom: 1px solid var(--jp-border-color2, #ddd); }
+.segcam-narrow .segcam-channels :is(th, td) { padding: 1px 5px; }
 .segcam-channels th { position: sticky; top: 0; background: var(--jp-layout-color1, #fff); }
 .segcam-maps { display: flex; flex-wrap: wrap; gap: 12px; min-height: 190px; }
 .segcam-maps figure { margin: 0; } .segcam-maps figcaption { max-width: 170px; }

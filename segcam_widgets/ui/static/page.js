@@ -3,11 +3,12 @@
 // shrink would push the picture up and down under the hand.
 const HEADER = ".jupyter-widget-Collapse-header";
 const OPEN = "jupyter-widget-Collapse-open";
-const FIELDS = "input:not([type=checkbox], [type=radio], [type=file])[title], select[title], textarea[title]";
+const FIELDS = "input:not([type=checkbox], [type=radio], [type=file], [type=range]), select, textarea";
 // Notebook 7 takes arrows, Enter and Space from whatever has the focus and is not written in
 const PRESSED = ".noUi-handle, button, select, input, summary, [tabindex]";
-const KEEPS = ".segcam-sentence, .segcam-legend, .segcam-finding"; // the space they have once taken is kept
+const KEEPS = ".segcam-said, .segcam-legend, .segcam-finding"; // the space they have once taken is kept
 const SPEAKS = /[\p{L}\p{N}]/u; // a label of "±" is no name
+const ONE_COLUMN = 804; // px below which picture and controls stand one below the other
 const QUIET = 1000; // ms without a change before the sentence is spoken: not every step of a drag
 
 function set(element, name, value) {
@@ -39,9 +40,30 @@ function nameSlider(handle, texts) {
   set(readout, "aria-label", `${name}, as a number`);
 }
 
+const tips = new WeakMap(); // field -> its tooltip as the program wrote it, and as it stands there now
+
+function tipOf(field) {
+  const known = tips.get(field);
+  if (known?.now !== field.title) tips.set(field, { own: field.title, now: field.title });
+  return tips.get(field).own;
+}
+
 function nameField(field) {
   const label = labelOf(field);
-  if (!label || !SPEAKS.test(label.textContent)) set(field, "aria-label", field.title);
+  if (!label || !SPEAKS.test(label.textContent)) set(field, "aria-label", tipOf(field));
+}
+
+/** Where a field is too narrow for what it says, the whole of it stands in its tooltip. */
+function tellWhole(field, pen) {
+  const own = tipOf(field);
+  const words = (field.matches("select") ? field.selectedOptions[0]?.text : field.value || field.placeholder) ?? "";
+  const style = getComputedStyle(field);
+  pen.font = style.font;
+  const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const title = words && room > 0 && pen.measureText(words).width > room ? [own, words].filter(Boolean).join(": ") : own;
+  if (title === field.title) return;
+  field.title = title;
+  tips.set(field, { own, now: title });
 }
 
 function nameHeader(header) {
@@ -55,6 +77,12 @@ function nameFigure(figure) {
   const words = figure.previousElementSibling?.textContent.trim();
   set(figure, "role", "img");
   set(figure, "aria-label", words ? `Bar chart: ${words}` : "Bar chart");
+}
+
+/** What scrolls must be reached by the keyboard, and what does not is no stop. */
+function nameLegend(legend) {
+  if (legend.scrollHeight > legend.clientHeight + 1) set(legend, "tabindex", "0");
+  else legend.removeAttribute("tabindex");
 }
 
 function pressHeader(event) {
@@ -124,9 +152,13 @@ export default {
     live.setAttribute("role", "status");
     el.append(live);
 
+    const pen = document.createElement("canvas").getContext("2d"); // measures text
     const later = () => (timer ||= setTimeout(work, 60)); // a drag changes much, and nothing that is named here
     const mutations = new MutationObserver(later);
-    const sizes = new ResizeObserver(later);
+    const sizes = new ResizeObserver(([{ target }]) => {
+      target.classList.toggle("segcam-narrow", target.clientWidth < ONE_COLUMN); // now: before it is painted
+      later();
+    });
     let speaker = null;
     function start() {
       timer = 0;
@@ -138,14 +170,19 @@ export default {
         timer = 0;
         const texts = model.get("slider_texts");
         root.querySelectorAll(".noUi-handle").forEach((handle) => nameSlider(handle, texts));
-        root.querySelectorAll(FIELDS).forEach(nameField);
+        for (const field of root.querySelectorAll(FIELDS)) {
+          nameField(field);
+          tellWhole(field, pen);
+        }
         root.querySelectorAll(PRESSED).forEach((pressed) => set(pressed, "data-lm-suppress-shortcuts", "true"));
         root.querySelectorAll(HEADER).forEach(nameHeader);
         root.querySelectorAll(".bqplot.figure").forEach(nameFigure);
+        root.querySelectorAll(".segcam-legend").forEach(nameLegend);
         keep();
         speaker.listen();
       };
       root.addEventListener("keydown", pressHeader, { signal: stop.signal });
+      root.addEventListener("change", later, { signal: stop.signal });
       mutations.observe(root, { subtree: true, childList: true, attributeFilter: ["aria-valuetext", "class", "title"] });
       sizes.observe(root);
       model.on("change:slider_texts", later);

@@ -22,6 +22,18 @@ function spanWords(heat, limit) {
   return `map ${signedNumber(heat.low)} to ${signedNumber(heat.high)}${beyond ? ", beyond the range" : ""}`;
 }
 
+/** Returns a function that keeps the space which an element has once taken, as long as its width stays. */
+function keeperOf(element) {
+  let [width, tallest] = [0, 0];
+  return () => {
+    if (element.offsetWidth !== width) {
+      [width, tallest] = [element.offsetWidth, 0];
+      element.style.minHeight = "";
+    }
+    if (element.offsetHeight > tallest) element.style.minHeight = `${(tallest = element.offsetHeight)}px`;
+  };
+}
+
 /** Returns {element, show(state), point(value | null)}; state: {heat, look, label}. */
 function createScale() {
   const element = make("div", "sc-scale");
@@ -37,6 +49,7 @@ function createScale() {
   ends.append(low, zero, high);
   element.append(head, frame, ends);
   [canvas.width, canvas.height] = [255, 1]; // stretched by the style sheet
+  const keepSpace = keeperOf(head);
   let limit = 0;
   return {
     element,
@@ -55,6 +68,7 @@ function createScale() {
       frame.setAttribute("aria-label", `Colour scale from ${low.textContent} over 0 to ${high.textContent}${hidden}. ${span.textContent}`);
     },
     point(value) {
+      keepSpace();
       const shown = value !== null && !Number.isNaN(value) && limit > 0;
       mark.style.visibility = shown ? "visible" : "hidden";
       if (shown) mark.style.left = `${(Math.max(-1, Math.min(1, value / limit)) + 1) * 50}%`;
@@ -74,21 +88,14 @@ function classChip(role, index, palette, names) {
   return chip;
 }
 
-/**
- * Returns {element, show(state | null)}; state: {row, col, value, predicted, truth, palette, names, text}.
- * The space it has once taken is kept, so that nothing below it jumps.
- */
+/** Returns {element, show(state | null)}; state: {row, col, value, predicted, truth, palette, names, text}. */
 function createReadout() {
   const element = make("div", "sc-readout");
   const [here, answer] = [make("div", "sc-here"), make("div", "sc-answer")];
   element.append(here, answer);
-  let tallest = 0;
+  const keepSpace = keeperOf(element);
   return {
     element,
-    forget() {
-      tallest = 0;
-      element.style.minHeight = "";
-    },
     show(state) {
       here.replaceChildren();
       answer.textContent = state?.text ?? "";
@@ -107,8 +114,7 @@ function createReadout() {
         if (state.predicted !== undefined) here.append(classChip("predicted", state.predicted, state.palette, state.names));
         if (state.truth !== undefined) here.append(classChip("true", state.truth, state.palette, state.names));
       }
-      const height = element.offsetHeight;
-      if (height > tallest) element.style.minHeight = `${(tallest = height)}px`;
+      keepSpace();
     },
   };
 }

@@ -230,7 +230,6 @@ function createView(history, model, el) {
   const observer = new ResizeObserver(() => {
     picture.layout(ruler.clientWidth);
     root.classList.toggle("sc-wide", ruler.clientWidth >= 640);
-    readout.forget();
     refresh();
   });
 
