@@ -15,7 +15,8 @@ from segcam_widgets.diagnosis.report import remedy_words
 from segcam_widgets.session import NewestWins
 from segcam_widgets.ui import words
 
-Asked = tuple[Probe, CamQuery, Explanation | None]
+Asked = tuple[Probe, CamQuery, Explanation | None, bool]
+"""Whom and what; the answer to it where it is at hand; whether to be thorough."""
 
 
 class FindingsPanel(W.VBox):
@@ -38,6 +39,7 @@ class FindingsPanel(W.VBox):
         self._names: tuple[str, ...] = ()  # of its classes
         self._before: CamQuery | None = None
         self._finding: Finding | None = None
+        self._quick: Asked | None = None  # what the diagnosis on view answers, if one can look further
         self.text = W.HTML()
         self.apply = W.Button(
             tooltip="Ask again as the finding proposes", button_style="primary", layout=W.Layout(width="auto")
@@ -45,11 +47,18 @@ class FindingsPanel(W.VBox):
         self.back = W.Button(
             description="Go back", tooltip="Ask again as before the remedy", layout=W.Layout(width="auto")
         )
-        super().__init__([self.text, W.HBox([self.apply, self.back], layout=W.Layout(flex_flow="row wrap"))])
+        self.further = W.Button(
+            tooltip="Try remedies at other layers, and switch channels off one by one: it takes longer",
+            layout=W.Layout(width="auto"),
+        )
+        buttons = W.HBox([self.apply, self.back, self.further], layout=W.Layout(flex_flow="row wrap"))
+        super().__init__([self.text, buttons])
         self.add_class("segcam-findings")
         self.apply.on_click(self._applied)
         self.back.on_click(self._went_back)
+        self.further.on_click(self._look_further)
         self._offer(None)
+        self._offer_further(None)
 
     def ask(self, probe: Probe, query: CamQuery, explanation: Explanation | None = None) -> None:
         """Another map is on view: diagnose its query."""
@@ -60,26 +69,45 @@ class FindingsPanel(W.VBox):
                 self._before = None  # the user went elsewhere: there is nothing to go back to
             self._asked = query
             self._offer(None)
-        self.worker.submit((probe, query, explanation))
+        self._offer_further(None)
+        self.worker.submit((probe, query, explanation, False))
 
     # -------------------------------------------------------------- on the worker's thread
 
     @staticmethod
     def _work(asked: Asked, wanted: Callable[[], bool]) -> Diagnosis:
-        probe, query, explanation = asked
-        return diagnose(probe, query, progress=lambda fraction, text: wanted(), explanation=explanation)
+        probe, query, explanation, thorough = asked
+
+        def told(fraction: float, text: str) -> bool:
+            return wanted()
+
+        return diagnose(probe, query, progress=told, explanation=explanation, thorough=thorough)
 
     def _answered(self, asked: Asked, diagnosis: Diagnosis) -> None:
         if asked[1] != self._asked:
             return
         self.text.value = panel_html(diagnosis)
         self._offer(next((finding for finding in diagnosis.findings if finding.remedy is not None), None))
+        self._offer_further(None if asked[3] else asked)
         self._on_diagnosis(diagnosis)
 
     def _failed(self, asked: Asked, error: Exception) -> None:
+        self._offer_further(None)
         self.text.value = words.error(f"No diagnosis: {error}")
         self._offer(None)
         self._on_diagnosis(None)
+
+    # -------------------------------------------------------------- what takes longer, when it is asked for
+
+    def _offer_further(self, asked: Asked | None) -> None:
+        self._quick = asked
+        self.further.description, self.further.disabled = "Look further", False
+        self.further.layout.display = "none" if asked is None else ""
+
+    def _look_further(self, _: Any) -> None:
+        if self._quick is not None:
+            self.further.description, self.further.disabled = "Looking further …", True
+            self.worker.submit((*self._quick[:3], True))
 
     # -------------------------------------------------------------- remedies
 

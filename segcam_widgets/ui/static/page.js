@@ -101,7 +101,7 @@ function createKeeper(root) {
     if (now !== width) hosts.forEach((host) => (host.style.minHeight = ""));
     width = now;
     for (const line of root.querySelectorAll(KEEPS)) {
-      const host = line.closest(".jupyter-widgets");
+      const host = line.closest(".segcam-findings") ?? line.closest(".jupyter-widgets"); // its buttons follow its text
       hosts.add(host);
       const height = Math.ceil(host.getBoundingClientRect().height);
       if (height > (parseFloat(host.style.minHeight) || 0)) host.style.minHeight = `${height}px`;

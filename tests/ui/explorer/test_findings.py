@@ -52,6 +52,20 @@ def test_a_remedy_is_applied_and_taken_back(explorer):
     assert explorer.findings.back.layout.display == "none"
 
 
+def test_looking_further_tries_what_takes_longer(explorer):
+    findings = explorer.findings
+    assert "SC303" in [rule.code for rule in explorer.diagnosis.not_applicable]
+    assert (findings.further.description, findings.further.layout.display) == ("Look further", "")
+    findings.further.click()
+    assert explorer.flush(60)
+    assert "SC303" in [rule.code for rule in explorer.diagnosis.passed]
+    assert explorer.diagnosis.headline.code == "SC205"
+    assert findings.further.layout.display == "none"
+    explorer.query = sc.CamQuery("tail_conv8", "grass")
+    assert explorer.flush(60)
+    assert (findings.further.layout.display, findings.further.disabled) == ("", False)
+
+
 def test_going_elsewhere_leaves_nothing_to_go_back_to(explorer):
     explorer.findings.apply.click()
     explorer.flush(60)
