@@ -121,9 +121,9 @@ class SegCamExplorer(W.VBox):
         )
         body = W.HBox([left, right], layout=W.Layout(flex_flow="row wrap", grid_gap="8px 24px"))
         body.add_class("segcam-body")
-        said = W.GridBox([self.sentence, self.error])  # in one place: an error must not push the picture away
+        said = W.GridBox([self.sentence, self.error, self.busy])  # in one place: nothing pushes the picture away
         said.add_class("segcam-said")
-        return [style, said, body, self.busy]
+        return [style, said, body]
 
     # -------------------------------------------------------------- images
 

@@ -64,7 +64,7 @@
 
   // ---------------------------------------------------------------- cut text
   /** The full text is there at a touch of the pointer, and an ellipsis says that there is more. */
-  const saysMore = (e) => getComputedStyle(e).textOverflow === "ellipsis" && e.title.includes(wordsOf(e));
+  const saysMore = (e) => !e.matches("button") && getComputedStyle(e).textOverflow === "ellipsis" && e.title.includes(wordsOf(e));
 
   function isTooNarrow(field) {
     const style = getComputedStyle(field);
@@ -109,8 +109,8 @@
     }
     return { left, right, top, bottom };
   }
-  /** An error lies over the sentence, which it speaks of: meant. */
-  const isMeant = (a, b) => a.closest(".segcam-error") && b.closest(".segcam-sentence, .segcam-busy");
+  /** What is wrong, or how far something is, lies over the sentence, and covers all of it: meant. */
+  const isMeant = (a, b) => a.closest(".segcam-error, .segcam-busy") && b.closest(".segcam-sentence, .segcam-error");
 
   function overlapping(root) {
     const things = [];

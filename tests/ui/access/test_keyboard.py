@@ -159,8 +159,7 @@ def test_by_keyboard_alone(note):
     keys.root.focus()
     keys.reach("Freehand")
     keys.press("ArrowRight", "ArrowRight", "Space")
-    tool = keys.eval("explorer.canvas.tool")
-    assert tool == "rectangle"
+    keys.until("explorer.canvas.tool == 'rectangle'")
     keys.reach("Picture with map")
     keys.press("Space", *["Shift+ArrowRight"] * 5, *["Shift+ArrowDown"] * 3, "Space")
     keys.until("len(explorer.canvas.shapes) == 1 and explorer.canvas.draft is None")

@@ -59,7 +59,7 @@ def test_in_voila(note, theme):
         check_rules(view, f"{name}, open")
     view.say_error(ERROR)
     check_rules(view, "error")
-    view.eval("explorer._busy(True)")
+    view.eval("explorer.busy.show(True)")
     check_layout(view, "error, busy")
 
 

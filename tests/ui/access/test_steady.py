@@ -27,9 +27,9 @@ class Watched(View):
         self.root.evaluate(WATCH, PARTS)
         for query in queries:
             self.ask(query)
-        self.eval("explorer._busy(True)")
+        self.eval("explorer.busy.show(True)")
         self.page.wait_for_timeout(500)
-        self.eval("explorer._busy(False)")
+        self.eval("explorer.busy.show(False)")
         self.say_error("`region` must cover at least one pixel. Received: one that covers none.")
         self.page.wait_for_timeout(100)
         self.eval("explorer._say_error('')")
