@@ -97,8 +97,10 @@ def main() -> int:
     asked = parser.parse_args()
     bench = Bench(asked.size, asked.score, asked.index)
     classes = len(bench.probe.class_names)
-    print(f"U-Net, {bench.model.count_params() / 1e6:.2f} M parameters, {asked.size} px, {classes} classes, "
-          f"{bench.score.title}. ms from a mask to the weights:\nmedian of {asked.rounds} turns, fastest in brackets\n")  # fmt: skip
+    print(
+        f"U-Net, {bench.model.count_params() / 1e6:.2f} M parameters, {asked.size} px, {classes} classes, "
+        f"{bench.score.title}. ms from a mask to the weights:\nmedian of {asked.rounds} turns, fastest in brackets\n"
+    )  # fmt: skip
     print(f"{'layer':40}{''.join(f'{name:>16}' for name in COLUMNS)}{'times faster':>15}   target")
     missed, collected = 0, []
     for layer, target in TARGETS.items():

@@ -222,17 +222,19 @@ def explainer(
     fail: Callable[[tuple[Probe, CamQuery], Exception], None],
     busy: Callable[[bool], None] = lambda _: None,
     tell: Callable[[float, str], None] = lambda fraction, text: None,
+    quick: Callable[[tuple[Probe, CamQuery], Callable[[], bool]], Explanation] = lambda request, wanted: explain(*request),
 ) -> NewestWins[tuple[Probe, CamQuery], Explanation]:
     """A worker that answers (probe, query) with an explanation, and at rest lets the probe get ready for the next layers.
 
     A quick method is always finished: during a drag its picture follows the hand. A slow one says how far it is, to `tell`,
-    and is given up as soon as something newer is asked.
+    and is given up as soon as something newer is asked. How a quick one is answered can be replaced by
+    ``quick(request, wanted)``.
     """
 
     def work(request: tuple[Probe, CamQuery], wanted: Callable[[], bool]) -> Explanation:
         probe, query = request
         if not is_slow(query):
-            return explain(probe, query)
+            return quick(request, wanted)
 
         def progress(fraction: float, text: str) -> bool:
             NewestWins._call(tell, fraction, text)

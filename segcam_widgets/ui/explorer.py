@@ -1,7 +1,8 @@
 """The explorer: draw a region, slide through layers and classes, see the map, the channels and a line in words."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import ipywidgets as W
@@ -10,10 +11,12 @@ import traitlets
 
 from segcam_widgets.core.colours import class_colours
 from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.preview import Preview
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.diagnosis import Diagnosis
 from segcam_widgets.errors import EmptyRegionError, NonFiniteError, SegCamError, shown
+from segcam_widgets.previews import Previews
 from segcam_widgets.session import explainer, is_slow
 from segcam_widgets.ui import code, lifetime, snapshot, words
 from segcam_widgets.ui.atlas import AtlasPanel
@@ -76,7 +79,8 @@ class SegCamExplorer(W.VBox):
         self._opener = opener
         self._sources.opened(0)  # what cannot be opened is said before there is anything to clean up
         self.busy = Waiting(self._stop)
-        self._session = explainer(self._show, self._fail, self.busy.show, self.busy.tell)
+        self.previews = Previews()
+        self._session = explainer(self._show, self._fail, self.busy.show, self.busy.tell, self._explained)
         self._build()
         super().__init__(self._layout_children(), **kwargs)
         self.add_class("segcam-explorer")
@@ -199,6 +203,7 @@ class SegCamExplorer(W.VBox):
             self.region.show(query)
         finally:
             self._showing = False
+        self.previews.interrupt()
         self._session.submit((self.probe, query))
         self._note_state()
 
@@ -221,6 +226,23 @@ class SegCamExplorer(W.VBox):
                 self._say_error(words.in_words(error))
 
     # -------------------------------------------------------------- answering, on the session's thread
+
+    def _explained(self, request: tuple[Probe, CamQuery], wanted: Callable[[], bool]) -> Explanation:
+        """While a region is dragged, a preview first where that is quicker."""
+        probe, query = request
+        drawing = self.canvas.draft is not None
+        return self.previews.explained(probe, query, wanted, partial(self._show_preview, probe) if drawing else None)
+
+    def _show_preview(self, probe: Probe, seen: Preview) -> None:
+        """A map without gradients: `explanation`, and what is drawn from it, waits until the hand pauses."""
+        with self._lock:
+            if probe is not self._probe:
+                return
+            with self.canvas.hold_sync():
+                self.canvas.heat_label = f"{seen.class_name} at {seen.query.layer}, preview"
+                self.canvas.set_heat(seen.cam, vmax=self.display.limit_for(float(np.abs(seen.cam).max())))
+                self.canvas.set_region_mask(seen.mask)
+            self.sentence.value = words.preview_sentence(seen)
 
     def _show(self, request: tuple[Probe, CamQuery], explanation: Explanation) -> None:
         with self._lock:
@@ -365,6 +387,7 @@ class SegCamExplorer(W.VBox):
         if getattr(self, "comm", None) is None:  # closed already, or never built
             return
         self._session.close()
+        self.previews.close()
         widgets = [*lifetime.family(self), *self.display.links]
         self.controls.page.leaving = [widget.model_id for widget in widgets]
         for widget in widgets:

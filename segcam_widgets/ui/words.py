@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.preview import Preview
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
@@ -78,6 +79,15 @@ def stopped(query: CamQuery, kept: bool) -> str:
     """What is said where the user did not wait for an answer."""
     said = f"Cancelled: {METHODS[query.method].title} at {query.layer}."
     return f"{said} The picture still shows the last answer." if kept else said
+
+
+def preview_sentence(seen: Preview) -> str:
+    """The line in words while a region is dragged."""
+    return (
+        f'<div class="segcam-sentence">Preview of <i>{escape(seen.class_name)}</i> at <b>{escape(seen.query.layer)}</b>, '
+        f"{int(seen.mask.sum())} px: <b>{escape(map_words(seen))}</b>, {escape(channel_words(seen.weights))}. "
+        "Gradients follow when the hand pauses.</div>"
+    )
 
 
 def error(message: str) -> str:

@@ -39,7 +39,7 @@ def close(explorer):
     """Close, and let each worker end what it had begun."""
     threads = [w._thread for w in (
         explorer._session, explorer.findings.worker, explorer.evidence.worker, explorer.channels.worker,
-        explorer.atlas.worker,
+        explorer.atlas.worker, explorer.previews.worker,
     )]  # fmt: skip
     explorer.close()
     for thread in threads:
