@@ -287,6 +287,12 @@ class Case:
         score = "logit" if self.probe.multilabel else "margin"
         return SCORES[score].value(self.score_input(replace(self.query, score=score, rival="strongest")))
 
+    @property
+    def predicted(self) -> bool:
+        """Whether the class wins in the region, on average; a single one has nothing to win against. Needs "region"."""
+        alone = len(self.probe.class_names) < 2 and not self.probe.multilabel
+        return alone or self.mean_margin > 0
+
     @cached_property
     def ignores_region(self) -> bool:
         """Whether no class's logits in the region depend on the layer: the gradient of a random contrast is zero, too.

@@ -1,7 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
 import segcam_widgets as sc
+from tests.core.fake_probe import linear_head
 from tests.diagnosis import nets
 from tests.diagnosis.nets import SIZE, Net
 from tests.diagnosis.outcomes import fired, not_applicable, numbers_in_message, passed
@@ -110,6 +113,27 @@ def test_where_nothing_carries_the_score_nobody_says_that_the_bias_does():
     assert finding.title == "Nothing here speaks for the class"
     assert finding.message.endswith("Nothing carries the score -4.67: channels -4, bias -0.667.")
     assert finding.remedy is None
+
+
+def test_where_the_class_is_not_predicted_nobody_says_that_it_is():
+    net = nets.absence().but(bias=np.array([3.0, 0, 0]), region=sc.Rectangle(5, 5, 10, 10))
+    diagnosis = net.diagnose()
+    assert diagnosis.headline.code == "SC207"
+    finding = fired(diagnosis, "SC205")
+    assert finding.title == "Only the bias speaks for the class"
+    assert re.fullmatch(
+        r"Both channels pull brick down \(-0.00667, -0.0133\)\. Of the score -[\d.]+ only the bias speaks for it: "
+        r"channels -[\d.]+, bias \+2\.",
+        finding.message,
+    )
+    assert finding.remedy is None
+
+
+def test_a_single_class_has_nothing_to_win_against():
+    probe = linear_head(brick().activations, [[-1.0], [-1.0]], 9.0)
+    finding = sc.diagnose(probe, sc.CamQuery("image", 0, sc.Rectangle(3, 2, 7, 8), score="logit")).headline
+    assert finding.title == "The class is coded by the absence of features"
+    assert "is carried by the bias" in finding.message
 
 
 def test_where_no_channel_has_a_weight_the_layer_says_nothing():

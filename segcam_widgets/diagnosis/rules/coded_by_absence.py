@@ -35,6 +35,14 @@ class CodedByAbsence(Carried):
                 channels=live,
                 title="Nothing here speaks for the class",
             )
+        if not case.predicted:
+            return Hit(
+                f"{pulls(case)} Of {lower(score_words(case))} only the {residual_name(case)} speaks for it: {sums(case)}.",
+                evidence,
+                "Minus the map, the counterfactual half, shows what speaks against the class.",
+                channels=live,
+                title="Only the bias speaks for the class",
+            )
         message = f"{pulls(case)} {score_words(case)} is carried by the {residual_name(case)}: {sums(case)}."
         if not speaking(case)[..., case.live].any():
             return Hit(

@@ -26,7 +26,7 @@ class NotPredictedHere(Rule):
         if len(classes) < 2 and not case.probe.multilabel:
             return self.not_here("there is no other class")
         margin = case.mean_margin
-        if margin > 0:
+        if case.predicted:
             return f"the mean margin over the region is {number(margin)}"
         assert case.mask is not None
         shares = self._shares(case)

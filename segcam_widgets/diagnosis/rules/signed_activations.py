@@ -74,7 +74,7 @@ class SignedActivations(Rule):
         live = np.flatnonzero(case.live)
         negative = float((explanation.activations[:, :, case.live] < 0).mean())
         share, gain = explanation.positive_share, explanation.gain
-        right = gain >= HEALTHY_GAIN and case.mean_margin > 0  # not so where the region is everything: gain is nan
+        right = gain >= HEALTHY_GAIN and case.predicted  # not so where the region is everything: gain is nan
         pooled = weights[live] if weights.ndim == 1 else weights[..., live].mean((0, 1))
         whose = "weight of the one live channel is" if live.size == 1 else f"weights of {_all(case, live)} are"
         return Hit(
