@@ -2,16 +2,18 @@
 
 from segcam_widgets.evaluation.cascade import Cascade, Randomisable
 from segcam_widgets.evaluation.classes import ClassTest
-from segcam_widgets.evaluation.curves import Curve
-from segcam_widgets.evaluation.faithfulness import faithfulness
+from segcam_widgets.evaluation.curves import SCOPES, Curve
+from segcam_widgets.evaluation.faithfulness import CHECKS, faithfulness
 from segcam_widgets.evaluation.fills import FILLS, Fill
 from segcam_widgets.evaluation.references import REFERENCES, Reference, Scene
 from segcam_widgets.evaluation.result import Contender, Faithfulness, Loss
 from segcam_widgets.evaluation.similarity import Similarity
 
 __all__ = [
+    "CHECKS",
     "FILLS",
     "REFERENCES",
+    "SCOPES",
     "Cascade",
     "ClassTest",
     "Contender",

@@ -10,9 +10,10 @@ from segcam_widgets.core.scores import SCORES
 from segcam_widgets.errors import SegCamError, must_be_one_of
 from segcam_widgets.evaluation.curves import MEASURES, TESTS
 from segcam_widgets.evaluation.plot import curves_svg
+from segcam_widgets.evaluation.references import REFERENCES
 from segcam_widgets.evaluation.result import Faithfulness
 from segcam_widgets.evaluation.similarity import Similarity
-from segcam_widgets.evaluation.words import SCOPE_WORDS, cascade_words, class_words, curve_words
+from segcam_widgets.evaluation.words import JUDGED, SCOPE_WORDS, cascade_words, class_words, curve_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,39 +93,42 @@ def _class_table(found: Faithfulness) -> Table:
     others = list(dict.fromkeys(name for test in found.classes for name in test.others))
     rows = []
     for test in found.classes:
-        cells = [number(test.others[name].spearman) if name in test.others else "–" for name in others]
-        rows.append([test.map, *cells, number(test.mean()), class_words(found, test)])
-    rows += _levels(found, len(others))
-    about = "Rank correlation (Spearman, signed) with the same method's map for another class; low is good."
-    return Table("The random-class test", about, ["map", *others, "mean", "in words"], rows)
+        cells = [number(getattr(test.others[name], JUDGED)) if name in test.others else "–" for name in others]
+        rows.append([test.map, *cells, number(test.mean(JUDGED)), number(test.mean()), class_words(found, test)])
+    rows += [[name, *[""] * len(others), inside, whole, said] for name, inside, whole, _, said in _levels(found)]
+    about = (
+        "Rank correlation (Spearman, signed) with the same method's map for another class, inside the region; low is good. "
+        "The last number is that of the whole image."
+    )
+    return Table("The random-class test", about, ["map", *others, "mean", "whole image", "in words"], rows)
 
 
-def _levels(found: Faithfulness, columns: int) -> list[list[str]]:
-    """The references: two random maps, and maps that ask neither for the class nor for the weights."""
-    rows = []
+def _levels(found: Faithfulness) -> Iterator[list[str]]:
+    """The references: two random maps, and maps that ask neither for the class nor for the weights.
+
+    Name, rank correlation inside the region and in the whole image, SSIM, words.
+    """
     for name in found.references:
-        fixed = name != "random map"
-        value = 1.0 if fixed else found.chance.spearman if found.chance is not None else float("nan")
-        said = "reference: the same by construction" if fixed else "reference: two random maps, the largest magnitude"
-        rows.append([name, *[""] * columns, number(value), said])
-    return rows
+        if not REFERENCES[name].drawn:
+            yield [name, "1", "1", "1", "reference: the same by construction"]
+        elif found.chance is not None:
+            numbers = [number(getattr(found.chance, measure)) for measure in (JUDGED, "spearman", "ssim")]
+            yield [name, *numbers, "reference: two random maps, the largest magnitude"]
 
 
 def _cascade_table(found: Faithfulness) -> Table:
     stages = found.cascades[0].stages
     shown = sorted({0, len(stages) // 2, len(stages) - 1})
-    header = ["map", *(f"to {stages[i][-1]}" for i in shown), "SSIM at the end", "in words"]
+    header = ["map", *(f"to {stages[i][-1]}" for i in shown), "whole image", "SSIM", "in words"]
     rows = []
     for cascade in found.cascades:
-        kept, ssim = cascade.kept(), cascade.kept("ssim")
-        cells = [number(kept[i]) for i in shown]
-        rows.append([cascade.map, *cells, number(ssim[-1]), cascade_words(found, cascade)])
-    for name, *_, value, said in _levels(found, 0):
-        ssim_value = "1" if name != "random map" or found.chance is None else number(found.chance.ssim)
-        rows.append([name, *[value] * len(shown), ssim_value, said])
+        kept = cascade.kept(JUDGED)
+        ends = [number(cascade.kept(measure)[-1]) for measure in ("spearman", "ssim")]
+        rows.append([cascade.map, *(number(kept[i]) for i in shown), *ends, cascade_words(found, cascade)])
+    rows += [[name, *[inside] * len(shown), whole, ssim, said] for name, inside, whole, ssim, said in _levels(found)]
     about = (
-        "Magnitude of the rank correlation (Spearman) with the map of the trained network, weights re-drawn from the output "
-        "to the layer named; low is good."
+        "Magnitude of the rank correlation (Spearman) with the map of the trained network, inside the region, weights re-drawn "
+        "from the output to the layer named; low is good. The last two numbers are those of the whole image in the end."
     )
     return Table("Cascading parameter randomisation", about, header, rows)
 

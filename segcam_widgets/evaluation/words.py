@@ -56,10 +56,13 @@ def _alike_words(found: "Faithfulness", value: float, words: tuple[str, str, str
         return words[0]
     if value >= ALIKE:
         return words[1]
-    return words[2] if found.chance is not None and value > found.chance.spearman else words[3]
+    return words[2] if found.chance is not None and value > found.chance.region_spearman else words[3]
 
 
 FLAT = "a constant map: nothing to compare"
+JUDGED = "region_spearman"
+"""What the verdicts on classes and weights go by. Outside the region many maps are zero, whatever the class and the weights,
+where the score does not depend on the layer there: over the whole image they are alike for that alone."""
 CLASS_WORDS = (
     "the same for every class: as blind to the class as the edge map",
     "much alike for other classes: it hardly depends on the class",
@@ -78,16 +81,24 @@ def class_words(found: "Faithfulness", test: ClassTest) -> str:
     """What the random-class test says of one map."""
     if found.contender(test.map).flat:
         return FLAT
-    mean = test.mean()
-    return "no other class has a map with an order" if math.isnan(mean) else _alike_words(found, mean, CLASS_WORDS)
+    mean = test.mean(JUDGED)
+    return (
+        "constant inside the region, for this class or the others"
+        if math.isnan(mean)
+        else _alike_words(found, mean, CLASS_WORDS)
+    )
 
 
 def cascade_words(found: "Faithfulness", cascade: Cascade) -> str:
     """What the randomisation says of one map."""
     if found.contender(cascade.map).flat:
         return FLAT
-    last = float(cascade.kept()[-1])
-    return "constant with random weights" if math.isnan(last) else _alike_words(found, last, CASCADE_WORDS)
+    last = float(cascade.kept(JUDGED)[-1])
+    return (
+        "constant inside the region with random weights"
+        if math.isnan(last)
+        else _alike_words(found, last, CASCADE_WORDS)
+    )
 
 
 def summary(found: "Faithfulness") -> str:

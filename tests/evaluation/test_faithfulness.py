@@ -10,7 +10,16 @@ import pytest
 import segcam_widgets as sc
 from segcam_widgets import evaluation
 from segcam_widgets.errors import Cancelled, EmptyRegionError, SegCamError, UnknownLayerError
-from segcam_widgets.evaluation import Contender, Curve, Faithfulness, Randomisable, faithfulness
+from segcam_widgets.evaluation import (
+    Cascade,
+    ClassTest,
+    Contender,
+    Curve,
+    Faithfulness,
+    Randomisable,
+    Similarity,
+    faithfulness,
+)
 from segcam_widgets.evaluation.cascade import stages_of
 from segcam_widgets.evaluation.words import curve_words
 from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, random_network, relu
@@ -222,6 +231,35 @@ def test_a_map_that_weights_do_not_change_is_found():
     assert "as blind to what was learned as the edge map" in found.to_markdown()
 
 
+@pytest.mark.parametrize(
+    ("inside", "weights", "classes"),
+    [
+        (1.0, "the same with random weights", "the same for every class"),
+        (0.6, "keeps much of itself with random weights", "much alike for other classes"),
+        (0.3, "keeps more of itself than random maps", "more alike for other classes than random maps are"),
+        (0.1, "gone with the weights", "another map for other classes"),
+        (-0.9, "keeps much of itself with random weights", "another map for other classes"),
+        (
+            np.nan,
+            "constant inside the region with random weights",
+            "constant inside the region, for this class or the others",
+        ),
+    ],
+)
+def test_verdicts_go_by_what_is_inside_the_region(inside, weights, classes):
+    # over the whole image, a map that is zero outside is alike for every class and any weights
+    similarity = Similarity(spearman=0.95, pearson=0.95, ssim=0.95, region_spearman=inside)
+    found = replace(
+        by_hand((0, 0), (0, 0), [(0, 0)] * 2),
+        chance=Similarity(0.01, 0.01, 0.01, 0.2),
+        classes=(ClassTest("mine", {"b": similarity}),),
+        cascades=(Cascade("mine", (("out",), ("in",)), ((similarity, similarity),)),),
+    )
+    text = found.to_markdown()
+    assert f"| 0.95 | {classes}" in text
+    assert f"| 0.95 | 0.95 | {weights}" in text
+
+
 def test_a_stage_without_a_map_is_not_a_number(monkeypatch):
     probe = forgetful(random_network(size=4))
     broken = type(probe).randomised
@@ -235,7 +273,7 @@ def test_a_stage_without_a_map_is_not_a_number(monkeypatch):
     found = faithfulness(probe, sc.CamQuery("deep_relu", 1, sc.Everything()), checks="cascades")
     assert np.isnan(found.cascades[0].values()).all()
     assert np.isnan(found.cascades[0].kept()).all()
-    assert "constant with random weights" in found.to_markdown()
+    assert "constant inside the region with random weights" in found.to_markdown()
 
 
 def test_a_probe_that_cannot_forget_says_so():
