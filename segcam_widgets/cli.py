@@ -10,7 +10,8 @@ from typing import Any
 from segcam_widgets.errors import SegCamError
 
 REGION_HELP = (
-    "rows and columns of a rectangle, TOP,LEFT,BOTTOM,RIGHT, half-open; default: what is predicted as the class"
+    "rectangle in the picture's own rows and columns, TOP,LEFT,BOTTOM,RIGHT, half-open; default: what is predicted as the "
+    "class. With --fit tile it says which tile"
 )
 
 
@@ -71,8 +72,16 @@ def _input_options(parser: argparse.ArgumentParser) -> None:
         help="input values of a picture: 0-1, 0-255 or -1-1; default: %(default)s",
     )
     parser.add_argument(
-        "--fit", default="exact", help="a picture of another size: exact (refuse), resize or pad; default: %(default)s"
+        "--preprocess",
+        metavar="NAME",
+        help="in place of --range: prepare values as keras.applications does for a model, resnet50 or mobilenet_v2",
     )
+    parser.add_argument(
+        "--fit",
+        default="exact",
+        help="a picture of another size: exact (refuse), resize, pad or tile; default: %(default)s",
+    )
+    parser.add_argument("--bands", metavar="R,G,B", help="channels of an array to look at, or one to be shown grey")
     parser.add_argument("--import", dest="modules", action="append", default=[], metavar="MODULE",
                         help="import this module first: it registers layers of your own")  # fmt: skip
 
@@ -98,11 +107,12 @@ def _demo(given: argparse.Namespace) -> None:
 
 
 def _arguments(given: argparse.Namespace) -> dict[str, Any]:
-    """What `open_file` takes: plain values, so that they can be written into a cell."""
+    """What `open_files` takes: plain values, so that they can be written into a cell."""
     classes = None if given.classes is None else [name.strip() for name in given.classes.split(",")]
     return {
         "model": str(Path(given.model).absolute()), "image": str(Path(given.image).absolute()), "class_names": classes,
-        "fit": given.fit, "value_range": given.value_range, "modules": list(given.modules),
+        "fit": given.fit, "value_range": given.value_range, "preprocess": given.preprocess, "modules": list(given.modules),
+        "bands": None if given.bands is None else _channels(given.bands),
     }  # fmt: skip
 
 
@@ -110,14 +120,14 @@ def _explore(given: argparse.Namespace) -> None:
     from segcam_widgets.ui.serve import serve
 
     arguments = _arguments(given)
-    _opened(arguments)  # what cannot be opened is said here, before a server starts
+    _opened(arguments)[0]()  # what cannot be opened is said here, before a server starts
     # repr() of plain strings and lists: whatever the names hold stays text
     code = (
         "import sys\n"
         f"sys.path.insert(0, {str(Path.cwd())!r})\n"
         "import segcam_widgets as sc\n"
         "from segcam_widgets.models.files import open_files\n"
-        f"sc.explore(open_files(**{arguments!r}))\n"
+        f"sc.SegCamExplorer(open_files(**{arguments!r}))\n"
     )
     serve(
         code,
@@ -136,19 +146,27 @@ def _opened(arguments: dict[str, Any]) -> Any:
 
 
 def _explain(given: argparse.Namespace) -> None:
-    import segcam_widgets as sc
+    import numpy as np
 
-    probe = _opened(_arguments(given))
+    import segcam_widgets as sc
+    from segcam_widgets.models.files import open_under
+
+    region = None if given.region is None else sc.Rectangle(*_numbers(given.region))
+    sources = _opened(_arguments(given))
+    probe, region = open_under(sources, region)
     query = sc.CamQuery(
         layer=given.layer,
         class_index=int(given.class_index) if given.class_index.isdecimal() else given.class_index,
-        region=None if given.region is None else sc.Rectangle(*_numbers(given.region)),
+        region=region,
         score=given.score,
         method=given.method,
         baseline=given.baseline,
     )
     explanation = sc.explain(probe, query)
     folder = explanation.save(given.output)
+    place = probe.placement
+    if not (place.is_identity and explanation.mask.shape == place.picture):
+        np.save(folder / "on_picture.npy", place.to_picture(explanation.upsampled()))
     for note in probe.notes:
         print(note)
     print(explanation.summary())
@@ -163,6 +181,13 @@ def _numbers(text: str) -> list[float]:
     if len(numbers) != 4:
         raise SegCamError(f"`--region` must be four numbers, TOP,LEFT,BOTTOM,RIGHT. Received: {text!r}.")
     return numbers
+
+
+def _channels(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise SegCamError(f"`--bands` must be one number, or three, R,G,B, counted from 0. Received: {text!r}.")
+    return [int(part) for part in parts]
 
 
 if __name__ == "__main__":

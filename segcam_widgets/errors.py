@@ -1,6 +1,7 @@
 """Every error this package raises for a user's mistake, in one family and one form of words."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -74,3 +75,10 @@ def must_be_one_of(argument: str, allowed: Iterable[str], received: object) -> s
     if close:
         message += f" Did you mean {' or '.join(repr(name) for name in close)}?"
     return message
+
+
+def first_line(error: Exception) -> str:
+    """The line of a TensorFlow or Keras error that says what went wrong, without the stack around it."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d*m|\{\{.*?\}\}", "", str(error)).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Exception encountered", "Arguments received", "•"))]
+    return (told or lines or [type(error).__name__])[0].rstrip(".")

@@ -1,13 +1,14 @@
 """The functions that are compiled from a cut: pullback and replay. All take and give tensors with a batch axis."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from segcam_widgets.models.cut import Cut
-from segcam_widgets.models.graph import Env
+from segcam_widgets.models.graph import Env, Step
 from segcam_widgets.models.logits import wide as wide
+from segcam_widgets.models.part import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Head:
 def tiled(tensor: tf.Tensor, batch: int) -> tf.Tensor:
     """A tensor of batch 1 repeated; one of the right batch as it is."""
     return tensor if batch == 1 or tensor.shape[0] == batch else tf.repeat(tensor, batch, 0)
+
+
+def copied(steps: Iterable[Step]) -> bool:
+    """Whether steps put copies of operations into the graph that is being traced: a tape does not see these."""
+    return not tf.executing_eagerly() and any(isinstance(step.run, Part) for step in steps)
 
 
 def pullback(
@@ -62,7 +68,11 @@ def pullback(
         field = factors[0] if len(factors) == 1 else factors[0][..., None] * factors[1][:, None, None, :]
         field = tf.cast(field, logits.dtype)
         zero = tf.UnconnectedGradients.ZERO
-        gradients = tape.gradient(logits, [activations, *bypass], field, unconnected_gradients=zero)
+        sources = [activations, *bypass]
+        if copied(cut.tail):
+            gradients = tf.gradients(logits, sources, field, unconnected_gradients=zero)
+        else:
+            gradients = tape.gradient(logits, sources, field, unconnected_gradients=zero)
         shares = [
             tf.reduce_sum(tf.reshape(tf.cast(g, tf.float32) * tf.cast(t, tf.float32), [batch, -1]), 1)
             for g, t in zip(gradients[1:], bypass, strict=True)

@@ -12,17 +12,19 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
+from types import NoneType
 from typing import Any, TypeVar
 
 import keras
-import tensorflow as tf
 
-from segcam_widgets.errors import UnsupportedModelError
+from segcam_widgets.models.adapt import has_graph, record_model
 from segcam_widgets.models.ahead import Ahead
 from segcam_widgets.models.cut import Cut, cut, reaching
-from segcam_widgets.models.graph import Plan, Step, inlinable, record
+from segcam_widgets.models.graph import Plan, Step
+from segcam_widgets.models.grids import Grids
 from segcam_widgets.models.live import concrete
 from segcam_widgets.models.logits import Logits, choose_output, find_logits, log_probabilities
+from segcam_widgets.models.traced import Operations
 from segcam_widgets.models.weights import WeightWatch
 
 Built = TypeVar("Built")
@@ -30,8 +32,10 @@ DEEP = 20
 """Tails with more steps than this answer eagerly at first and are compiled behind the answer (graph notes: 30-200 ms below)."""
 KEPT = 48
 """Compiled functions kept a model; each holds 3 to 15 MB."""
+SIZES = 4
+"""Engines kept of a model without a graph."""
 
-_ENGINES: "weakref.WeakKeyDictionary[Any, dict[tuple[str, bool], Engine]]" = weakref.WeakKeyDictionary()
+_ENGINES: "weakref.WeakKeyDictionary[Any, dict[tuple[Hashable, ...], Engine]]" = weakref.WeakKeyDictionary()
 _LOCK = threading.Lock()
 _COMPILER = ThreadPoolExecutor(1, thread_name_prefix="segcam-compile")
 AHEAD = Ahead(_COMPILER)
@@ -40,12 +44,13 @@ AHEAD = Ahead(_COMPILER)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A slot that can be explained."""
+    """A slot that can be explained: a map (1, h, w, K), or tokens (1, h * w, K) whose grid is known."""
 
     name: str
     slot: int
     kind: str
     activation: str | None
+    grid: tuple[int, int]
 
 
 class Engine:
@@ -62,29 +67,22 @@ class Engine:
         How many functions were compiled so far (tests count them).
     """
 
-    def __init__(self, model: Any, output: str | int | None = None, *, of_probabilities: bool = False) -> None:
-        _must_have_graph(model)
-        if len(model.inputs) != 1:
-            names = ", ".join(str(t.name) for t in model.inputs)
-            raise UnsupportedModelError(
-                f"`model` must have one input, the image. Received: {len(model.inputs)} inputs ({names})."
-            )
-        recorded = record(model)
-        end = choose_output(recorded, output)
+    def __init__(
+        self, model: Any, size: Sequence[int], output: str | int | None = None, *, of_probabilities: bool = False
+    ) -> None:
+        found = record_model(model, size)
+        end = choose_output(found.plan, output)
         self.logits: Logits = (
-            log_probabilities(recorded, end, "softmax") if of_probabilities else find_logits(recorded, end)
+            log_probabilities(found.plan, end, "softmax") if of_probabilities else find_logits(found.plan, end)
         )
         self.plan: Plan = self.logits.plan
-        self._output_index = list(recorded.outputs.values()).index(end)
+        self._output_index = list(found.plan.outputs.values()).index(end)
         # a trace bakes these in: where one is exchanged afterwards, the engine is out of date
-        self._activations = [(s.layer, s.layer.activation) for s in recorded.steps if hasattr(s.layer, "activation")]
-        for step in self.plan.steps:
-            if getattr(step.layer, "data_format", None) == "channels_first":
-                raise UnsupportedModelError(
-                    f"`model` must have its channels last. Received: layer {step.path!r} with data_format='channels_first'."
-                )
-        self.input_shape: tuple[int | None, ...] = tuple(model.inputs[0].shape)
-        self.input_dtype: str = str(model.inputs[0].dtype)
+        steps = found.plan.steps
+        self._activations = [(s.layer, s.layer.activation) for s in steps if hasattr(s.layer, "activation")]
+        self.input_shape = found.shape
+        self.input_dtype = found.dtype
+        self._traced = found.traced
         self.verified = False
         self.traces = 0
         self._functions: OrderedDict[Hashable, Any] = OrderedDict()
@@ -93,7 +91,7 @@ class Engine:
         self._cuts: dict[int, Cut] = {}
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
-        self.weights = WeightWatch(_variables(model, recorded))
+        self.weights = WeightWatch(found.variables)
 
     @property
     def current(self) -> bool:
@@ -105,7 +103,8 @@ class Engine:
         return reaching(self.plan, self.logits.slot)
 
     def targets(self, shapes: dict[int, tuple[int, ...]], floating: set[int]) -> tuple[Target, ...]:
-        """Slots with a (1, h, w, K) output of real numbers, the input first, in graph order."""
+        """Slots of real numbers with rows and columns, the input first, in graph order."""
+        grids = Grids(self.plan, shapes)
         names = itertools.chain(
             (
                 (slot, name, "InputLayer", None)
@@ -114,13 +113,13 @@ class Engine:
             (
                 (step.outputs[0], step.path, type(step.layer).__name__, activation_name(step))
                 for step in self.plan.steps
-                if len(step.outputs) == 1 and step.layer is not None
+                if len(step.outputs) == 1 and not isinstance(step.layer, NoneType | Operations)
             ),
         )
         return tuple(
-            Target(name, slot, kind, activation)
+            Target(name, slot, kind, activation, grid)
             for slot, name, kind, activation in names
-            if len(shapes.get(slot, ())) == 4 and slot in floating
+            if slot in floating and (grid := grids.of(slot)) is not None
         )
 
     def cut(self, slot: int, name: str) -> Cut:
@@ -148,7 +147,7 @@ class Engine:
                 return self._functions[key]
             if key in self._pending or key in self._eager:
                 return None
-            if deep:
+            if deep and not self._traced:  # steps out of a traced graph take longer eagerly than all of them at once
                 self._pending[key] = _COMPILER.submit(self._try, key, build)
                 return None
             return self._try(key, build)
@@ -208,32 +207,10 @@ class Engine:
         wait(pending, timeout)
 
 
-def _must_have_graph(model: Any) -> None:
-    kind = type(model).__name__
-    if isinstance(model, keras.Sequential) and not model.built:
-        raise UnsupportedModelError(
-            f"`model` must be built. Received: a {kind} that does not know its input yet. Begin it with keras.Input(shape)."
-        )
-    if not inlinable(model):
-        raise UnsupportedModelError(
-            f"`model` must be a Functional or Sequential Keras model with a graph. Received: {kind}, whose call() is its own "
-            "code. Build it with keras.Model(inputs, outputs), for example "
-            "keras.Model(x := keras.Input(shape), your_model.call(x))."
-        )
-
-
-def _variables(model: Any, plan: Plan) -> list[tf.Variable]:
-    """The model's weights, and variables of TensorFlow's own kind in a user's layers, which Keras does not count."""
-    held = [variable.value for variable in model.weights if variable.dtype != "string"]
-    for step in plan.steps:
-        held += [value for value in getattr(step.layer, "__dict__", {}).values() if isinstance(value, tf.Variable)]
-    return held
-
-
 def activation_name(step: Step) -> str | None:
     """Name of the activation a step ends with; None for a linear one or where it cannot be known."""
     layer = step.layer
-    if step.run is not layer:  # its softmax was taken out
+    if step.run is not layer and not getattr(step.run, "whole", False):  # its softmax was taken out
         return None
     if isinstance(layer, keras.layers.ReLU):
         return "relu"
@@ -243,11 +220,20 @@ def activation_name(step: Step) -> str | None:
     return None if name == "linear" else name
 
 
-def engine_for(model: Any, output: str | int | None = None, *, of_probabilities: bool = False) -> Engine:
-    """The model's engine, made at the first call; forgotten with the model."""
-    key = (repr(output), of_probabilities)
+def engine_for(
+    model: Any, size: Sequence[int], output: str | int | None = None, *, of_probabilities: bool = False
+) -> Engine:
+    """The model's engine, made at the first call; forgotten with the model.
+
+    One does for images of every size (1, H, W, C), but where a model has no graph: then each size has its own, and the
+    last few are kept.
+    """
+    kind = (repr(output), of_probabilities)
+    key = kind if has_graph(model) else (*kind, *size)
     with _LOCK:
         engines = _ENGINES.setdefault(model, {})
         if key not in engines or not engines[key].current:
-            engines[key] = Engine(model, output, of_probabilities=of_probabilities)
+            engines[key] = Engine(model, size, output, of_probabilities=of_probabilities)
+        while len(engines) > SIZES and key != kind:
+            engines.pop(next(iter(engines)))
         return engines[key]

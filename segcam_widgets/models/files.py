@@ -1,41 +1,50 @@
-"""A probe from files: what the command line opens."""
+"""Probes from files: what the command line opens."""
 
 import importlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segcam_widgets.errors import SegCamError
-from segcam_widgets.models.fit import fit_picture
+from segcam_widgets.core.placement import Placement
+from segcam_widgets.core.regions import Rectangle
+from segcam_widgets.errors import SegCamError, must_be_one_of
+from segcam_widgets.models.adapt import input_shape
+from segcam_widgets.models.fit import placements
+from segcam_widgets.models.inputs import Given, check, read_image, tiles
 from segcam_widgets.models.load import load_model
-from segcam_widgets.models.opening import open_probe, read_image
+from segcam_widgets.models.opening import open_probe
+from segcam_widgets.models.preprocess import RANGES
 from segcam_widgets.models.probe import KerasProbe
+
+OF_ONE_IMAGE = ("image", "truth", "fit", "tile", "bands")
 
 
 def open_files(
     model: str,
     image: str,
     *,
-    class_names: Sequence[str] | None = None,
-    fit: str = "exact",
     value_range: str = "0-1",
+    preprocess: str | None = None,
     modules: Sequence[str] = (),
-) -> KerasProbe:
-    """Bind a model file to a picture, or to an array file.
+    **options: Any,
+) -> list[Callable[[], KerasProbe]]:
+    """Functions that bind a model file to a picture, or to an array file: one, or with ``fit="tile"`` one a tile.
 
     Parameters
     ----------
     model : str
         A .keras or .h5 file.
     image : str
-        A picture, fitted as `fit` and `value_range` say; or a .npy file, taken as the model eats it.
-    class_names : sequence of str, optional
-    fit, value_range : str
-        See :func:`segcam_widgets.models.fit.fit_picture`.
+        A picture; or a .npy file, whose values are taken as the model eats them.
+    value_range, preprocess : str
+        What a picture's values become; `preprocess`, the name of a model of `keras.applications`, goes first.
     modules : sequence of str
         Imported first: they register layers of the user's own.
+    **options
+        Of :func:`segcam_widgets.open_probe`: class_names, fit, bands.
 
     Raises
     ------
@@ -43,48 +52,108 @@ def open_files(
         As :func:`segcam_widgets.open_probe`, or a module that cannot be imported.
     """
     for name in modules:
-        try:
-            importlib.import_module(name)
-        except Exception as error:  # it is code of the user's own: anything can happen in it
-            raise SegCamError(
-                f"`--import` must name a module that can be imported. Received: {name!r} "
-                f"({type(error).__name__}: {' '.join(str(error).split())})."
-            ) from error
+        _import(name)
+    if value_range not in RANGES:
+        raise SegCamError(must_be_one_of("range", RANGES, value_range))
     keras_model = load_model(model)
     if Path(image).suffix == ".npy":
-        try:
-            array = np.load(image, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        if preprocess is not None:
             raise SegCamError(
-                f"`image` must be an array file that can be read. Received: {image!r} ({error})."
-            ) from error
-        return open_probe(keras_model, array, class_names=class_names)
-    picture = read_image(image)
-    if len(keras_model.inputs) != 1 or len(keras_model.inputs[0].shape) != 4:
-        return open_probe(keras_model, picture)  # refused there, with the reason
-    return _open_fitted(keras_model, picture, fit, value_range, class_names=class_names)
+                f"`preprocess` is for pictures. Received: {preprocess!r} with {image!r}, whose values are taken as they are."
+            )
+        return tile_by_tile(keras_model, _read_array(image), **options)
+    return tile_by_tile(keras_model, image=read_image(image), preprocess=preprocess or value_range, **options)
 
 
-def _open_fitted(model: Any, picture: Any, fit: str, value_range: str, **kwargs: Any) -> KerasProbe:
-    fitted = fit_picture(picture, tuple(model.inputs[0].shape), fit=fit, value_range=value_range)
-    probe = open_probe(model, fitted.x, image=fitted.image, **kwargs)
-    probe.remark(f"The picture: {fitted.words}.")
-    return probe
+def _import(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # it is code of the user's own: anything can happen in it
+        raise SegCamError(
+            f"`--import` must name a module that can be imported. Received: {name!r} "
+            f"({type(error).__name__}: {' '.join(str(error).split())})."
+        ) from error
+
+
+def _read_array(path: str) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise SegCamError(f"`image` must be an array file that can be read. Received: {path!r} ({error}).") from error
+
+
+def tile_by_tile(model: Any, x: Any = None, **options: Any) -> list[Callable[[], KerasProbe]]:
+    """Functions that open a model on an image: one for each tile with ``fit="tile"``, else one."""
+    if options.get("fit") != "tile":
+        return [partial(open_probe, model, x, **options)]
+    given = Given(x, options.get("image"), options.get("preprocess"), "tile", bands=options.get("bands"))
+    check(given)
+    count = tiles(given, input_shape(model))
+    return [partial(open_probe, model, x, **options, tile=tile) for tile in range(count)]
+
+
+def open_under(
+    sources: Sequence[Callable[[], KerasProbe]], region: Rectangle | None
+) -> tuple[KerasProbe, Rectangle | None]:
+    """The probe that sees a rectangle of the picture, and the rectangle on the grid of its logits.
+
+    Parameters
+    ----------
+    sources : sequence of callable
+        What :func:`open_files` gives.
+    region : Rectangle or None
+        In rows and columns of the picture.
+
+    Raises
+    ------
+    SegCamError
+        There are several tiles, and no region or one that no single tile holds.
+    """
+    probe = sources[0]()
+    place = probe.placement
+    if len(sources) > 1:
+        if region is None:
+            raise SegCamError(
+                f"`--region` must be given with --fit tile: it says which of the {len(sources)} tiles is meant. Received: none."
+            )
+        probe = sources[_tile_of(region, placements(place.picture, place.input, "tile"))]()
+        place = probe.placement
+    if region is None:
+        return probe, None
+    grid = (probe.logits.shape[0], probe.logits.shape[1])
+    top, left = place.to_grid(region.top, region.left, grid)
+    return probe, Rectangle(top, left, *place.to_grid(region.bottom, region.right, grid))
+
+
+def _tile_of(region: Rectangle, places: Sequence[Placement]) -> int:
+    """The tile that holds a rectangle of the picture, farthest from its edges."""
+
+    def room(place: Placement) -> float:
+        top, left, bottom, right = place.window
+        return min(region.top - top, region.left - left, bottom - region.bottom, right - region.right)
+
+    best = max(range(len(places)), key=lambda i: room(places[i]))
+    if room(places[best]) < 0:
+        height, width = places[best].input
+        raise SegCamError(
+            f"`--region` must lie in one tile of {height} x {width} px. Received: {region.describe()}, which none holds. "
+            "Make it smaller, or fit the picture by 'resize' or 'pad'."
+        )
+    return best
 
 
 def picture_opener(
-    model: Any, *, preprocess: Callable[[Any], Any] | None = None, image: Any = None, truth: Any = None, **kwargs: Any
+    model: Any, *, preprocess: Callable[[Any], Any] | str | None = None, **kwargs: Any
 ) -> Callable[[Any, str, str], KerasProbe]:
     """A function (file, fit, value_range) -> probe, for pictures that are uploaded to an explorer on this model.
 
-    A `preprocess` of the user's own goes before `fit` and `value_range`. `image` and `truth` belong to the images that the
-    explorer was opened with, and are left out.
+    A `preprocess` function of the user's own goes before `fit` and `value_range`, one by name before `value_range`. What
+    belongs to the images that the explorer was opened with is left out.
     """
+    options = {name: value for name, value in kwargs.items() if name not in OF_ONE_IMAGE}
 
     def open_picture(file: Any, fit: str, value_range: str) -> KerasProbe:
-        picture = read_image(file)
-        if preprocess is not None:
-            return open_probe(model, image=picture, preprocess=preprocess, **kwargs)
-        return _open_fitted(model, picture, fit, value_range, **kwargs)
+        chosen = "exact" if callable(preprocess) else fit
+        return open_probe(model, image=read_image(file), preprocess=preprocess or value_range, fit=chosen, **options)
 
     return open_picture

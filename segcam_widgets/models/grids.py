@@ -1,4 +1,6 @@
-"""Which (H, W) the logits have, also where the network flattens them to (H*W, C)."""
+"""Which rows and columns a tensor has: of the logits, also flattened to (H*W, C), and of tokens (N, K)."""
+
+from collections import deque
 
 from segcam_widgets.errors import UnsupportedModelError
 from segcam_widgets.models.graph import Plan
@@ -38,3 +40,57 @@ def head_size(plan: Plan, slot: int, shape: tuple[int, ...], shapes: dict[int, t
         "`model` must be a segmentation network, with an output of shape (H, W, classes) or (H*W, classes). "
         f"Received: a model whose output has shape {shape[1:]}."
     )
+
+
+class Grids:
+    """Rows and columns of the slots of one image.
+
+    A map (1, h, w, K) says them itself. Tokens (1, N, K), as transformers have them, do not: their grid is that of the
+    nearest map with h * w == N which they were made from, or are made into, by steps that keep their number.
+
+    Parameters
+    ----------
+    plan : Plan
+    shapes : dict
+        Of every slot for the image.
+    """
+
+    def __init__(self, plan: Plan, shapes: dict[int, tuple[int, ...]]) -> None:
+        self._shapes = shapes
+        self._before: dict[int, set[int]] = {}
+        self._behind: dict[int, set[int]] = {}
+        for step in plan.steps:
+            for end in step.outputs:
+                self._before.setdefault(end, set()).update(step.inputs)
+                for start in step.inputs:
+                    self._behind.setdefault(start, set()).add(end)
+
+    def of(self, slot: int) -> tuple[int, int] | None:
+        """(h, w), or None where there is no grid, or where the maps before and behind tell different ones."""
+        shape = self._shapes.get(slot, ())
+        if len(shape) not in (3, 4) or shape[0] != 1:  # windows that became a batch are no map of the image
+            return None
+        if len(shape) == 4:
+            return shape[1], shape[2]
+        found = {self._nearest(slot, along) for along in (self._before, self._behind)} - {None}
+        return found.pop() if len(found) == 1 else None
+
+    def _nearest(self, slot: int, along: dict[int, set[int]]) -> tuple[int, int] | None:
+        count, waiting, met = self._shapes[slot][1], deque([slot]), {slot}
+        while waiting:
+            for other in sorted(along.get(waiting.popleft(), set()) - met):
+                met.add(other)
+                shape = self._shapes.get(other, ())
+                if len(shape) == 4 and shape[0] == 1 and shape[1] * shape[2] == count:
+                    return shape[1], shape[2]
+                if len(shape) == 3 and shape[0] == 1 and shape[1] == count:
+                    waiting.append(other)
+        return None
+
+    def missing_one(self, slot: int) -> tuple[int, int] | None:
+        """The grid of a map that would hold all tokens of a slot but one, which then is a class token."""
+        shape = self._shapes.get(slot, ())
+        if len(shape) != 3 or shape[1] < 3:
+            return None
+        maps = (s[1:3] for s in self._shapes.values() if len(s) == 4 and s[0] == 1)
+        return next(((h, w) for h, w in maps if h * w == shape[1] - 1), None)

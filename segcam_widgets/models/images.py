@@ -1,11 +1,13 @@
 """What a person sees of an input, and what a model eats of an image."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.errors import NonFiniteError, SegCamError
+from segcam_widgets.core.checks import is_whole
+from segcam_widgets.errors import NonFiniteError, SegCamError, shown
 
 
 def as_display(image: Any) -> NDArray[np.uint8]:
@@ -32,22 +34,60 @@ def as_display(image: Any) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
 
 
-def display_of(x: NDArray[np.float32]) -> NDArray[np.uint8]:
+def display_of(x: NDArray[np.float32], bands: Sequence[int] | None = None) -> NDArray[np.uint8]:
     """The model's input rescaled to be looked at: (h, w, C) -> (h, w, 3) uint8.
 
-    One or two channels are shown grey (the first), three as red, green and blue, more by the first three bands. Values in
-    [0, 1] and [0, 255] keep their scale; anything else is stretched between its 1st and 99th percentile.
+    One or two channels are shown grey (the first), three as red, green and blue, more by the first three. Up to three in
+    [0, 1] or [0, 255] keep their scale; anything else is stretched between its 1st and 99th percentile. Where there are
+    more, as satellites have them, each band that is shown is stretched between its own 2nd and 98th percentile.
+
+    Parameters
+    ----------
+    x : ndarray, (h, w, C)
+    bands : sequence of int, optional
+        One channel to be shown grey, or three as red, green and blue.
+
+    Raises
+    ------
+    SegCamError
+        `bands` are not one or three of the channels.
     """
-    bands = x[:, :, :3] if x.shape[2] >= 3 else x[:, :, :1]
-    low, high = float(bands.min()), float(bands.max())
-    if x.shape[2] > 4 or low < -0.1 or 1.1 < high < 2 or high > 255.5 or high <= 0:
-        low, high = (float(v) for v in np.percentile(bands, (1, 99)))
-    elif high <= 1.1:  # about [0, 1]: noise may overshoot a little
-        low, high = 0.0, 1.0
+    shown_bands = x[:, :, list(_bands(bands, x.shape[2]))]
+    if x.shape[2] > 3:
+        low, high = np.percentile(shown_bands, (2, 98), axis=(0, 1))
     else:
-        low, high = 0.0, 255.0
-    scaled = np.clip((bands - low) / ((high - low) or 1), 0, 1) * 255
+        low, high = (np.asarray(v) for v in _range(shown_bands))
+    scaled = np.clip((shown_bands - low) / np.where(high > low, high - low, 1), 0, 1) * 255
     return np.ascontiguousarray(np.broadcast_to(np.round(scaled).astype(np.uint8), (*x.shape[:2], 3)))
+
+
+def _range(bands: NDArray[np.float32]) -> tuple[float, float]:
+    low, high = float(bands.min()), float(bands.max())
+    if low < -0.1 or 1.1 < high < 2 or high > 255.5 or high <= 0:
+        low, high = (float(v) for v in np.percentile(bands, (1, 99)))
+        return low, high
+    return (0.0, 1.0) if high <= 1.1 else (0.0, 255.0)  # about [0, 1]: noise may overshoot a little
+
+
+def _bands(bands: Any, channels: int) -> tuple[int, ...]:
+    if bands is None:
+        return (0, 1, 2) if channels >= 3 else (0,)
+    given = list(bands) if isinstance(bands, Sequence | np.ndarray) and not isinstance(bands, str) else []
+    if len(given) not in (1, 3) or not all(is_whole(band) and 0 <= band < channels for band in given):
+        raise SegCamError(
+            f"`bands` must be one channel, or three for red, green and blue, each from 0 to {channels - 1}. "
+            f"Received: {shown(bands)}."
+        )
+    return tuple(int(band) for band in given)
+
+
+def band_words(channels: int, bands: Sequence[int] | None) -> tuple[str, ...]:
+    """What :func:`display_of` shows of more than three channels; nothing to say of fewer."""
+    if channels <= 3:
+        return ()
+    chosen = _bands(bands, channels)
+    which = f"channel {chosen[0]}" if len(chosen) == 1 else f"channels {', '.join(map(str, chosen))}"
+    return (f"Shown of {channels} channels: {which}, stretched between the 2nd and 98th percentile.",)
 
 
 def as_input(x: Any, shape: tuple[int | None, ...]) -> NDArray[np.float32]:

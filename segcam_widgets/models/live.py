@@ -17,6 +17,7 @@ import tensorflow as tf
 from segcam_widgets.models.cut import Cut
 from segcam_widgets.models.differentiate import Head, pullback
 from segcam_widgets.models.graph import Env
+from segcam_widgets.models.part import full_name
 from segcam_widgets.models.tensors import size_of
 
 
@@ -79,7 +80,7 @@ def _split(
     free = len(whole.inputs) - len(whole.captured_inputs)
     entries = [tensor.name for tensor in whole.inputs[:free]]
     varies = _dependents(whole.graph, entries[: 1 + len(bypass)], forward)
-    saved, shapes, nodes = _frontier(whole.outputs, lambda t: t.name in varies and t.op.type != "Placeholder")
+    saved, shapes, nodes = frontier(whole.outputs, lambda t: t.name in varies and t.op.type != "Placeholder")
     if any(tensor.dtype in (tf.variant, tf.resource, tf.string) for tensor in saved):
         return Live(whole)
     saved.sort(key=lambda t: forward[t.name] is None)  # outputs of layers first
@@ -92,7 +93,7 @@ def _split(
         return (*transplant(whole.outputs, nodes, given, replaced), *watch())
 
     def rest(*given: Any) -> Any:
-        return transplant(inner, _frontier(inner, lambda _: False)[2], given, {})
+        return transplant(inner, frontier(inner, lambda _: False)[2], given, {})
 
     return Live(
         whole,
@@ -112,10 +113,12 @@ def _dependents(graph: Any, names: Iterable[str], forward: Iterable[str]) -> set
     return found
 
 
-def _frontier(ends: Iterable[Any], stop: Callable[[Any], bool]) -> tuple[list[Any], list[Any], set[str]]:
+def frontier(
+    ends: Iterable[Any], stop: Callable[[Any], bool], *, shapes_are_known: bool = True
+) -> tuple[list[Any], list[Any], set[str]]:
     """Walk back from tensors: those where `stop` says so, the shapes that are met, the names of the operations between.
 
-    A gradient asks many tensors for their shape and nothing else; the shapes are known, so these need not be kept.
+    A gradient asks many tensors for their shape and nothing else; where the shapes are known, these need not be kept.
     """
     stopped: dict[str, Any] = {}
     shapes: dict[str, Any] = {}
@@ -128,7 +131,7 @@ def _frontier(ends: Iterable[Any], stop: Callable[[Any], bool]) -> tuple[list[An
         passed.add(op.name)
         stack.extend(op.control_inputs)
         for tensor in op.inputs:
-            if tensor.op.type in ("Shape", "ShapeN") and _shape(tensor) is not None:
+            if shapes_are_known and tensor.op.type in ("Shape", "ShapeN") and _shape(tensor) is not None:
                 shapes[tensor.name] = tensor
             elif stop(tensor):
                 stopped[tensor.name] = tensor
@@ -156,14 +159,9 @@ class _Transplant:
     ) -> list[tf.Tensor]:
         part = tf.compat.v1.GraphDef(versions=self._graph.versions, library=self._graph.library)
         part.node.extend(node for node in self._graph.node if node.name in nodes and node.op != "Placeholder")
-        read = {_tensor_name(name) for node in part.node for name in node.input}
+        read = {full_name(name) for node in part.node for name in node.input}
         capture = tf.compat.v1.get_default_graph().capture  # variables by reference, as the source has them
         mapping = dict(zip(self._entries, keras.tree.flatten(list(given)), strict=False)) | replaced
         mapping |= {name: capture(tensor) for name, tensor in self._captures.items() if name in read}
         mapping = {name: tensor for name, tensor in mapping.items() if name in read}
         return tf.graph_util.import_graph_def(part, mapping, [tensor.name for tensor in ends], name="")
-
-
-def _tensor_name(text: str) -> str:
-    """The full name of an input: the first output's ":0" may be left out."""
-    return text if ":" in text else f"{text}:0"

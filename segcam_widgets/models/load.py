@@ -12,6 +12,16 @@ import keras
 from segcam_widgets.errors import SegCamError, UnsupportedModelError
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
+OTHER = {
+    ".tflite": ", a TFLite file, which has no gradients. Open the Keras model that it was converted from",
+    ".onnx": ", an ONNX file. Open the Keras model that it was exported from",
+    ".pb": ", a frozen graph. Load the model with the code that built it, and save it with model.save('model.keras')",
+    ".index": ", a part of a checkpoint. Build the model, call load_weights on it, and pass the model itself",
+    ".pt": ", a file of PyTorch. Only Keras models can be opened",
+    ".pth": ", a file of PyTorch. Only Keras models can be opened",
+    ".safetensors": ", a file of weights only. Build the model, load them into it, and pass the model itself",
+}
+"""What to do with files that hold a model or its weights in another form."""
 HOMES = (
     keras, keras.layers, keras.activations, keras.initializers, keras.regularizers, keras.constraints, keras.dtype_policies,
 )  # fmt: skip
@@ -61,7 +71,7 @@ def _check_file(file: Path) -> None:
     if not file.exists():
         raise UnsupportedModelError(f"`model` must be a file that exists. {received}.")
     if file.suffix not in SUFFIXES:
-        raise UnsupportedModelError(f"`model` must be a .keras or .h5 file. {received}.")
+        raise UnsupportedModelError(f"`model` must be a .keras or .h5 file. {received}{OTHER.get(file.suffix, '')}.")
 
 
 def _archive_config(file: Path) -> Any:

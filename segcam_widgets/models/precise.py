@@ -10,6 +10,7 @@ import tensorflow as tf
 from segcam_widgets.errors import UnsupportedModelError
 from segcam_widgets.models.cut import Cut
 from segcam_widgets.models.graph import Step
+from segcam_widgets.models.part import Part
 
 HALF = ("float16", "bfloat16")
 
@@ -32,6 +33,12 @@ def widened(tensor: tf.Tensor) -> tf.Tensor:
 
 def _widened(step: Step) -> Step:
     layer = step.layer
+    if isinstance(step.run, Part):
+        if step.run.is_half:
+            raise UnsupportedModelError(
+                f"`layer` is followed by {step.path!r}, a step of a model without a graph, which cannot be rebuilt in float32."
+            )
+        return step
     if layer is None or type(layer).__name__ == "Cast":  # conversions between precisions
         return replace(step, run=lambda x, *_, **__: tf.cast(x, tf.float32))
     if not isinstance(layer, keras.Layer) or layer.compute_dtype not in HALF:

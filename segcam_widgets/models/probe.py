@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from segcam_widgets.core.placement import Placement
 from segcam_widgets.core.probe import Cotangent, LayerInfo, LayerSweep, Pullback, Tail
 from segcam_widgets.errors import SegCamError
 from segcam_widgets.models import differentiate
@@ -47,6 +48,8 @@ class KerasProbe:
     head : {"softmax", "sigmoid"}
     multilabel : bool
         Several sigmoid channels: classes do not compete.
+    placement : Placement
+        Where the image, as it was given, lies in `x`.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class KerasProbe:
         self.multilabel = self.head == "sigmoid" and not self._head.binary
         self.class_names = name_classes(class_names, 2 if self._head.binary else int(raw.shape[-1]))
         self.truth = read_truth(truth, size)
+        self.placement = Placement.whole((x.shape[1], x.shape[2]), (x.shape[1], x.shape[2]))
         self._lock = threading.Lock()
         self._remarks: tuple[str, ...] = ()
         self._prediction = self._predict()
@@ -150,8 +154,9 @@ class KerasProbe:
 
     def activations(self, layer: str) -> Float:
         """What is there: the layer's output for the image, (h, w, K) float32, read-only."""
-        tensor = self._tensors.get([self._targets.find(layer).slot])[0]
-        return frozen(np.asarray(differentiate.wide(tensor))[0])
+        target = self._targets.find(layer)
+        tensor = self._tensors.get([target.slot])[0]
+        return frozen(np.asarray(differentiate.wide(tensor)).reshape(self._shape(target)))
 
     def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback:
         """What pulls on it: the gradient of sum(cotangent * logits) with respect to the layer's output.
@@ -183,6 +188,7 @@ class KerasProbe:
             source, batched_at = self._as_activations(target, at, "at")
             batched = batched or batched_at
         gradients, shares, seen = self._pull(target, factors, source)
+        gradients = gradients.reshape(-1, *self._shape(target))
         names = self._engine.cut(target.slot, target.name).bypass_names
         current = seen == self._version
         if batched:
@@ -231,7 +237,8 @@ class KerasProbe:
         pulled = differentiate.pullback(in_float32(cut), self._head, len(factors[0]))
         gradients, shares = pulled(own, bypass, *(tf.constant(factor) for factor in factors))
         named = zip(cut.bypass_names, np.asarray(shares), strict=True)
-        return Pullback(frozen(np.asarray(gradients)[0]), {name: float(share[0]) for name, share in named})
+        gradients = np.asarray(gradients).reshape(self._shape(target))
+        return Pullback(frozen(gradients), {name: float(share[0]) for name, share in named})
 
     def replay(self, layer: str, activations: Float) -> Float:
         """What if it were this: the logits (H, W, C) for other activations of a layer; at the input, the whole model.
@@ -384,13 +391,17 @@ class KerasProbe:
 
     def _as_activations(self, target: Target, values: Any, argument: str = "activations") -> tuple[tf.Tensor, bool]:
         array = np.asarray(values, np.float32)
-        shape = self._tensors.shapes[target.slot][1:]
+        shape = self._shape(target)
         if array.shape[-3:] != shape or array.ndim not in (3, 4):
             raise SegCamError(
                 f"`{argument}` of layer {target.name!r} must have shape {shape}, or that with a leading batch axis. "
                 f"Received: {array.shape}."
             )
-        return tf.constant(array if array.ndim == 4 else array[None]), array.ndim == 4
+        own = self._tensors.shapes[target.slot][1:]  # tokens lie in a row
+        return tf.constant(array.reshape(-1, *own)), array.ndim == 4
+
+    def _shape(self, target: Target) -> tuple[int, int, int]:
+        return (*target.grid, self._tensors.shapes[target.slot][-1])
 
     def __repr__(self) -> str:
         height, width = self._head.size

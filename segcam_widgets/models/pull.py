@@ -21,6 +21,16 @@ HALF_PRECISION_TRIES = (0, 6, 12)
 """Powers of two by which the loudest value of a field is below 1, tried in turn until nothing overflows."""
 
 
+def scales(field: Float, full_precision: bool) -> Iterator[np.float32]:
+    """The factors to pull a field back with, to be tried in turn until nothing overflows: one for full precision."""
+    loudest = float(np.abs(field).max())
+    if full_precision or not 0 < loudest < np.inf:
+        yield np.float32(1)
+        return
+    for less in HALF_PRECISION_TRIES:
+        yield np.float32(2.0 ** -(np.ceil(np.log2(loudest)) + less))
+
+
 class Puller:
     """Pulls fields over the logits back to layers of one image.
 
@@ -56,17 +66,13 @@ class Puller:
         seen : int or None
             The version of the weights that was seen on the way; None where nobody looked.
         """
-        loudest = float(np.abs(factors[-1]).max())
-        if self._tensors.full_precision or not 0 < loudest < np.inf:
-            return self._pull(target, factors, source)
         scale, pulled = np.float32(1), None
-        for less in HALF_PRECISION_TRIES:
-            scale = np.float32(2.0 ** -(np.ceil(np.log2(loudest)) + less))
-            pulled = self._pull(target, [*factors[:-1], factors[-1] * scale], source)
+        for scale in scales(factors[-1], self._tensors.full_precision):
+            pulled = self._pull(target, factors if scale == 1 else [*factors[:-1], factors[-1] * scale], source)
             if all(np.isfinite(values).all() for values in pulled[:2]):
                 break
         assert pulled is not None  # there is a first try
-        return pulled[0] / scale, pulled[1] / scale, pulled[2]
+        return pulled if scale == 1 else (pulled[0] / scale, pulled[1] / scale, pulled[2])
 
     def _pull(self, target: Target, factors: list[Float], source: tf.Tensor | None) -> Pulled:
         cut = self._engine.cut(target.slot, target.name)

@@ -25,6 +25,7 @@ from segcam_widgets.errors import SegCamError, UnsupportedModelError, must_be_on
 from segcam_widgets.models.cut import Cut
 from segcam_widgets.models.differentiate import Head, tiled
 from segcam_widgets.models.engine import Engine, Target
+from segcam_widgets.models.part import overridden
 from segcam_widgets.models.tensors import Activations
 
 LOST = frozenset({"ResizeBilinearGrad"})
@@ -90,7 +91,7 @@ def pushforward(cut: Cut, head: Head, batch: int, moving: Sequence[int]) -> Call
 
     def function(activations: tf.Tensor, bypass: Sequence[tf.Tensor], tangents: Sequence[tf.Tensor]) -> tf.Tensor:
         graph = tf.compat.v1.get_default_graph()
-        with graph.gradient_override_map(OVERRIDES):
+        with graph.gradient_override_map(OVERRIDES), overridden(OVERRIDES):
             activations, bypass = tiled(activations, batch), [tiled(tensor, batch) for tensor in bypass]
             sources = [activations, *(bypass[index] for index in moving)]
             logits = head(cut.forward(activations, bypass))
@@ -122,8 +123,13 @@ def push(
     for name in bypass:
         if name not in named:
             raise SegCamError(must_be_one_of("bypass", named, name))
-    given = [("tangent", tangent, source), *((f"bypass[{n!r}]", t, named[n]) for n, t in bypass.items())]
+    shape = (*target.grid, int(source.shape[-1]))
+    given = [
+        ("tangent", tangent, shape),
+        *((f"bypass[{n!r}]", t, tuple(named[n].shape[1:])) for n, t in bypass.items()),
+    ]
     tangents, batched = _common_batch([_tangent(*one) for one in given])
+    tangents[0] = tangents[0].reshape(-1, *source.shape[1:])  # tokens lie in a row
     moving = tuple(cut.bypass_names.index(name) for name in bypass)
     batch = len(tangents[0])
     arguments = [source, around, [tf.constant(t) for t in tangents]]
@@ -145,8 +151,8 @@ def push(
     return pushed if batched else pushed[0]
 
 
-def _tangent(what: str, values: Any, like: tf.Tensor) -> tuple[NDArray[np.float32], bool]:
-    array, shape = np.asarray(values, np.float32), tuple(like.shape[1:])
+def _tangent(what: str, values: Any, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], bool]:
+    array = np.asarray(values, np.float32)
     if shape not in (array.shape, array.shape[1:]) or not array.size:
         raise SegCamError(
             f"`{what}` must have shape {shape}, or that with a leading batch axis. Received: {array.shape}."

@@ -5,12 +5,33 @@ import re
 import sys
 import tempfile
 
+from segcam_widgets.errors import UnsupportedModelError, first_line
+
 _CHATTER = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|^I\d{4} .*(oneDNN custom operations|Could not find cuda drivers|TensorFlow binary is optimized)"
     rb"|^To enable the following instructions"
     rb"|^E\d{4} .*failed call to cuInit"
 )
+
+SET_BACKEND = (
+    "Set the environment variable KERAS_BACKEND=tensorflow before Keras is first imported (in a notebook: restart the kernel "
+    "first)."
+)
+
+
+def must_be_tensorflow() -> None:
+    """Raise UnsupportedModelError where Keras runs on something else, or is to run on what is not installed."""
+    try:
+        import keras
+    except ImportError as error:
+        raise UnsupportedModelError(
+            f"Keras must run on TensorFlow. Received: {first_line(error)}. {SET_BACKEND}"
+        ) from error
+    if keras.config.backend() != "tensorflow":
+        raise UnsupportedModelError(
+            f"Keras must run on TensorFlow. Received: the backend {keras.config.backend()!r}. {SET_BACKEND}"
+        )
 
 
 def load_tensorflow() -> None:

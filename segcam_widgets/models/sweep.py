@@ -10,21 +10,23 @@ import numpy as np
 import tensorflow as tf
 
 from segcam_widgets.core.probe import LayerSweep
-from segcam_widgets.models.differentiate import Head, wide
+from segcam_widgets.models.differentiate import Head, copied, wide
 from segcam_widgets.models.engine import DEEP, Engine, Target
 from segcam_widgets.models.graph import Plan, Step, ancestors, run
 from segcam_widgets.models.prediction import frozen
+from segcam_widgets.models.pull import scales
 from segcam_widgets.models.tensors import Activations
 
 Reduced = list[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
-def sweep(plan: Plan, end: int, head: Head, slots: Sequence[int]) -> Callable[..., Reduced]:
-    """A function (x (1, ...), field (1, H, W, C)) -> for every slot what :func:`reduced` makes of it, in float32.
+def sweep(plan: Plan, end: int, head: Head, targets: Sequence[Target]) -> Callable[..., Reduced]:
+    """A function (x (1, ...), field (1, H, W, C)) -> for every target what :func:`reduced` makes of it, in float32.
 
-    A are the slot's activations, G the gradient of <field, logits> there.
+    A are the target's activations, G the gradient of <field, logits> there.
     """
     steps = ancestors(plan, [end])
+    slots = [target.slot for target in targets]
     entry, wanted = plan.inputs[0], set(slots)
 
     def function(x: tf.Tensor, field: tf.Tensor) -> Reduced:
@@ -38,8 +40,15 @@ def sweep(plan: Plan, end: int, head: Head, slots: Sequence[int]) -> Callable[..
             logits = head(wide(run(steps, env, watch)[end]))
         layers = [env[slot] for slot in slots]
         zero = tf.UnconnectedGradients.ZERO
-        gradients = tape.gradient(logits, layers, tf.cast(field, logits.dtype), unconnected_gradients=zero)
-        return [reduced(a[0], g[0]) for a, g in zip(layers, gradients, strict=True)]
+        upstream = tf.cast(field, logits.dtype)
+        if copied(steps):
+            gradients = tf.gradients(logits, layers, upstream, unconnected_gradients=zero)
+        else:
+            gradients = tape.gradient(logits, layers, upstream, unconnected_gradients=zero)
+        return [
+            reduced(*(tf.reshape(t, (*target.grid, t.shape[-1])) for t in (a, g)))  # tokens lie in a row
+            for target, a, g in zip(targets, layers, gradients, strict=True)
+        ]
 
     return function
 
@@ -55,11 +64,17 @@ def sweep_layers(
     engine: Engine, head: Head, tensors: Activations, targets: Sequence[Target], field: Any
 ) -> dict[str, LayerSweep]:
     """Run the model's one sweep, over all its layers, for a field (H, W, C). {layer: LayerSweep} in graph order."""
-    function = sweep(engine.plan, engine.logits.slot, head, [target.slot for target in targets])
+    function = sweep(engine.plan, engine.logits.slot, head, targets)
     key = ("sweep", tuple(tensors.shapes[engine.plan.inputs[0]]))
     x = tensors.get(engine.plan.inputs)[0]
-    found = engine.call(key, function, [x, tf.constant(field[None])], deep=len(engine.plan.steps) > DEEP)
+    scale, found = np.float32(1), []
+    for scale in scales(field, tensors.full_precision):
+        arguments = [x, tf.constant(field[None] * scale)]
+        called = engine.call(key, function, arguments, deep=len(engine.plan.steps) > DEEP)
+        found = [[np.asarray(tensor) for tensor in reduced] for reduced in called]
+        if all(np.isfinite(values).all() for reduced in found for values in reduced):
+            break
     return {
-        target.name: LayerSweep(*(frozen(np.asarray(tensor)) for tensor in reduced))
+        target.name: LayerSweep(*(frozen(values / scale if scale != 1 else values) for values in reduced))
         for target, reduced in zip(targets, found, strict=True)
     }

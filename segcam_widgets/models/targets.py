@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from segcam_widgets.core.probe import LayerInfo
 from segcam_widgets.errors import DisconnectedLayerError, UnknownLayerError, must_be_one_of
 from segcam_widgets.models.engine import Engine, Target
+from segcam_widgets.models.grids import Grids
 from segcam_widgets.models.tensors import Activations
 
 
 class Targets:
-    """Every slot with an (h, w, K) output, by name.
+    """Every slot with an (h, w, K) output, or one that can be laid out so, by name.
 
     Attributes
     ----------
@@ -20,6 +21,7 @@ class Targets:
 
     def __init__(self, engine: Engine, tensors: Activations) -> None:
         self._shapes = tensors.shapes
+        self._grids = Grids(engine.plan, tensors.shapes)
         self._reaching = engine.reaching
         self._slots = {step.path: step.outputs[0] for step in engine.plan.steps}
         self._by_name = {target.name: target for target in engine.targets(tensors.shapes, tensors.floating)}
@@ -27,8 +29,7 @@ class Targets:
 
     def info(self, target: Target) -> LayerInfo:
         """What is told of a target."""
-        _, height, width, channels = self._shapes[target.slot]
-        return LayerInfo(target.name, (height, width, channels), target.kind, target.activation)
+        return LayerInfo(target.name, (*target.grid, self._shapes[target.slot][-1]), target.kind, target.activation)
 
     def all(self) -> list[Target]:
         """The targets of `layers`."""
@@ -69,8 +70,18 @@ class Targets:
             raise DisconnectedLayerError(_disconnected(name))
         raise UnknownLayerError(
             f"`layer` must have an output of shape (h, w, channels). Received: {name!r}, whose output has shape "
-            f"{self._shapes[slot][1:]}.{_suggestion(name, names)}"
+            f"{self._shapes[slot][1:]}{self._why(slot)}.{_suggestion(name, names)}"
         )
+
+    def _why(self, slot: int) -> str:
+        """What the shape of tokens without a grid may mean."""
+        if len(self._shapes[slot]) != 3:
+            return ""
+        grid = self._grids.missing_one(slot)
+        if grid is not None:
+            more = f"one token more than the grid {grid[0]} x {grid[1]}, probably a class token"
+            return f": {more}. Choose a layer behind its removal"
+        return ": tokens, of which no map before or behind tells rows and columns"
 
 
 def _disconnected(name: str) -> str:

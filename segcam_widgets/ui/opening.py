@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,8 @@ def explore(
     state : mapping, optional
         What ``explorer.state`` gave, to open the same view again.
     **kwargs
-        Of :func:`segcam_widgets.open_probe`; with several images, `image` and `truth` hold one for each.
+        Of :func:`segcam_widgets.open_probe`; with several images, `image` and `truth` hold one for each. With
+        ``fit="tile"`` each tile of an image is an image of its own.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def explore(
 
 
 def _sources(keras_model: Any, x: Any, kwargs: dict[str, Any]) -> list[Any]:
-    from segcam_widgets.models.opening import open_probe
+    from segcam_widgets.models.files import tile_by_tile
 
     many = _several(x)
     if many is None:
@@ -79,7 +79,8 @@ def _sources(keras_model: Any, x: Any, kwargs: dict[str, Any]) -> list[Any]:
         if x is None and isinstance(many_images, list | tuple) and not isinstance(many_images, str | os.PathLike):
             many = [None] * len(many_images)
         else:
-            return [open_probe(keras_model, x, **kwargs)]
+            first, *others = tile_by_tile(keras_model, x, **kwargs)
+            return [first(), *others]
     if not many:
         raise SegCamError("`x` must hold at least one image. Received: none.")
     each = {name: list(kwargs.pop(name)) for name in ONE_EACH if kwargs.get(name) is not None}
@@ -87,8 +88,9 @@ def _sources(keras_model: Any, x: Any, kwargs: dict[str, Any]) -> list[Any]:
         if len(values) != len(many):
             raise SegCamError(f"`{name}` must hold one for each of the {len(many)} images. Received: {len(values)}.")
     return [
-        partial(open_probe, keras_model, one, **{name: values[i] for name, values in each.items()}, **kwargs)
+        source
         for i, one in enumerate(many)
+        for source in tile_by_tile(keras_model, one, **{name: values[i] for name, values in each.items()}, **kwargs)
     ]
 
 

@@ -247,3 +247,51 @@ def test_in_a_process_of_its_own(files, tmp_path):
         assert done.stderr == "" if code == 0 else done.stderr.startswith("segcam: "), done.stderr
         assert done.stderr.count("\n") == (0 if code == 0 else 1)
     assert sc.load_explanation(tmp_path / "out").query.layer == "body"
+
+
+# ------------------------------------------------------------------ pictures of any size
+
+
+@pytest.mark.parametrize("fit", ["resize", "pad"])
+def test_region_and_map_are_those_of_the_picture(explain, fit):
+    """40 x 50 into 16 x 24: the region is said in the picture's rows and columns, and the map comes back in them."""
+    code, _, err, output = explain(image="large.png", fit=fit, region="0,0,20,25")
+    assert (code, err) == (0, "")
+    mask = sc.load_explanation(output).mask
+    inner = (16, 24) if fit == "resize" else (16, 20)
+    assert mask[: inner[0] // 2, : inner[1] // 2].all()
+    assert mask.sum() == inner[0] * inner[1] // 4
+    assert np.load(output / "on_picture.npy").shape == (40, 50)
+
+
+def test_the_tile_under_the_region(explain):
+    code, out, err, output = explain(image="large.png", fit="tile", region="20,30,28,40")
+    assert (code, err) == (0, "")
+    assert "tile 6 of 9, rows 16 to 32 and columns 26 to 50 of 40 x 50" in out
+    assert sc.load_explanation(output).query.region == sc.Rectangle(4, 4, 12, 14)
+    on_picture = np.load(output / "on_picture.npy")
+    assert np.isfinite(on_picture[16:32, 26:50]).all()
+    assert np.isnan(on_picture).sum() == 40 * 50 - 16 * 24
+
+
+def test_tiles_need_a_region_that_one_of_them_holds(explain):
+    assert_one_sentence(explain(image="large.png", fit="tile", region=None), "--region", "which of the 9 tiles")
+    assert_one_sentence(
+        explain(image="large.png", fit="tile", region="0,0,30,30"), "one tile of 16 x 24 px", "none holds"
+    )
+
+
+def test_values_by_the_name_of_a_family(explain):
+    code, out, err, _ = explain(preprocess="mobilenet_v2")
+    assert (code, err) == (0, "")
+    assert "as keras.applications prepares them for mobilenet_v2" in out
+    assert_one_sentence(explain(preprocess="mobilnet"), "`preprocess` must be one of", "Did you mean 'mobilenet")
+    assert_one_sentence(explain(image="x.npy", preprocess="vgg16"), "whose values are taken as they are")
+
+
+def test_bands_of_an_array(explain):
+    code, out, err, _ = explain("five.keras", "five.npy", bands="4,2,0")
+    assert (code, err) == (0, "")
+    assert "channels 4, 2, 0" in out
+    assert_one_sentence(explain("five.keras", "five.npy", bands="4,5,0"), "each from 0 to 4")
+    assert_one_sentence(explain("five.keras", "five.npy", bands="red"), "`--bands`", "counted from 0")

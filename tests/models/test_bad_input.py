@@ -102,7 +102,7 @@ def test_what_to_open_must_be_said_once():
     )
     assert (
         refused(model, image=picture, preprocess=3)
-        == "`preprocess` must be a function from the image to `x`. Received: int."
+        == "`preprocess` must be a function from the image to `x`, or a name like 'resnet50' or '0-1'. Received: int."
     )
     assert refused(model, image=picture, preprocess=lambda p: p).startswith(
         "`x` must have shape (16, 16, 3), the model's input."
@@ -265,7 +265,8 @@ def test_several_inputs():
     entries = [keras.Input((SIZE, SIZE, 3), name=name) for name in ("photo", "depth")]
     model = keras.Model(entries, Seeds().conv(2, 1, activation="softmax")(layers.Concatenate()(entries)))
     assert refused(model, image(), error=sc.UnsupportedModelError) == (
-        "`model` must have one input, the image. Received: 2 inputs (photo, depth)."
+        "`model` must have one input, the image. Received: 2 inputs (photo, depth). Give the others a fixed value: "
+        "keras.Model(image, model([image, other]))."
     )
 
 
@@ -288,16 +289,12 @@ class Own(keras.Model):
         return self.conv(x)
 
 
-def test_a_subclassed_model():
+def test_a_subclassed_model_is_traced():
+    """More of them in tests/models_zoo."""
     model = Own()
-    model(image()[None])
-    assert refused(model, image(), error=sc.UnsupportedModelError) == (
-        "`model` must be a Functional or Sequential Keras model with a graph. Received: Own, whose call() is its own code. "
-        "Build it with keras.Model(inputs, outputs), for example keras.Model(x := keras.Input(shape), your_model.call(x))."
-    )
-    inputs = keras.Input((SIZE, SIZE, 3))  # what the sentence advises does
-    probe = sc.open_probe(keras.Model(inputs, model.call(inputs)), image())
+    probe = sc.open_probe(model, image())  # not even built
     np.testing.assert_allclose(probe.probabilities, model(image()[None]).numpy()[0], atol=1e-6)
+    assert [info.name for info in probe.layers] == ["image", "conv"]
 
 
 class Doubled(keras.Model):
@@ -309,8 +306,14 @@ class Doubled(keras.Model):
 
 def test_a_functional_model_with_its_own_call():
     inputs = keras.Input((SIZE, SIZE, 3))
-    model = Doubled(inputs, Seeds().conv(2, 1, activation="softmax")(inputs))
-    assert "Received: Doubled, whose call() is its own code." in refused(model, image(), error=sc.UnsupportedModelError)
+    model = Doubled(inputs, Seeds().conv(2, 1, activation="softmax", name="conv")(inputs))
+    probe = sc.open_probe(model, image())
+    np.testing.assert_allclose(probe.probabilities, model(probe.x).numpy()[0], atol=1e-6)
+    kernel, bias = model.get_layer("conv").get_weights()
+    np.testing.assert_allclose(probe.logits, 2 * image() @ kernel[0, 0] + bias, atol=1e-5)
+    field = np.random.default_rng(0).normal(size=probe.logits.shape).astype(np.float32)
+    pulled = probe.pullback("image", field).gradients
+    np.testing.assert_allclose(pulled, 2 * field @ kernel[0, 0].T, atol=1e-5)
 
 
 def test_a_call_that_was_exchanged_on_the_instance():
@@ -343,7 +346,8 @@ def test_channels_first():
     inputs = keras.Input((3, SIZE, SIZE))
     x = layers.Conv2D(2, 1, data_format="channels_first", name="conv")(inputs)
     assert refused(keras.Model(inputs, layers.Softmax(axis=1)(x)), np.zeros((3, SIZE, SIZE))) == (
-        "`model` must have its channels last. Received: layer 'conv' with data_format='channels_first'."
+        "`model` must have its channels last. Received: layer 'conv' with data_format='channels_first'. Build it with "
+        "data_format='channels_last' and call set_weights(old.get_weights()): kernels are laid out alike."
     )
 
 

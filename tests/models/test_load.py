@@ -1,7 +1,11 @@
 """Model files: what is read, what is refused, and in which words. Nothing in a file is executed."""
 
+import contextlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -69,9 +73,22 @@ def test_what_is_no_model_file(folder):
     assert refused(folder / "none.keras") == (
         f"`model` must be a file that exists. Received: {str(folder / 'none.keras')!r}."
     )
-    for name in ("model.tflite", "model.onnx", "model"):
+    (folder / "model").write_bytes(b"abc")
+    assert refused(folder / "model") == f"`model` must be a .keras or .h5 file. Received: {str(folder / 'model')!r}."
+    for name, advice in (
+        ("model.tflite", "a TFLite file, which has no gradients. Open the Keras model that it was converted from."),
+        ("model.onnx", "an ONNX file. Open the Keras model that it was exported from."),
+        (
+            "model.pb",
+            "a frozen graph. Load the model with the code that built it, and save it with model.save('model.keras').",
+        ),
+        ("model.pt", "a file of PyTorch. Only Keras models can be opened."),
+        ("model.safetensors", "a file of weights only. Build the model, load them into it, and pass the model itself."),
+    ):
         (folder / name).write_bytes(b"abc")
-        assert refused(folder / name) == (f"`model` must be a .keras or .h5 file. Received: {str(folder / name)!r}.")
+        assert refused(folder / name) == (
+            f"`model` must be a .keras or .h5 file. Received: {str(folder / name)!r}, {advice}"
+        )
     for name in ("text.keras", "text.h5", "empty.keras", "empty.h5"):
         (folder / name).write_text("hello, I am no model\n" if "text" in name else "")
         assert refused(folder / name) == (
@@ -188,6 +205,67 @@ def test_the_old_way_to_store_a_lambda_is_known(folder):
         )
         opened.attrs["model_config"] = json.dumps(config)
     assert "code that is stored in its file" in refused(path)
+
+
+EVIL = """
+from pathlib import Path
+Path({mark!r}).touch()
+from keras.layers import Layer
+class Conv2D(Layer):
+    def __init__(self, **kwargs):
+        Path({mark!r}).touch()
+        super().__init__()
+"""
+
+
+@pytest.mark.parametrize("where", ["module", "registered_name", "both"])
+def test_a_module_that_a_file_names_is_not_imported(folder, monkeypatch, where):
+    """A description may name any Python module as the home of a layer; importing one runs it."""
+    mark = folder / "it ran"
+    (folder / "segcam_evil.py").write_text(EVIL.format(mark=str(mark)))
+    monkeypatch.syspath_prepend(folder)
+    path = saved(small(), folder / "model.keras")
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(contents["config.json"])
+    layer = next(each for each in config["config"]["layers"] if each["class_name"] == "Conv2D")
+    if where in ("module", "both"):
+        layer["module"] = "segcam_evil"
+    if where in ("registered_name", "both"):
+        layer["registered_name"] = "segcam_evil>Conv2D"
+    contents["config.json"] = json.dumps(config)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    with contextlib.suppress(sc.UnsupportedModelError):
+        sc.open_probe(path, image())
+    assert not mark.exists()
+    __import__("segcam_evil")  # this test can fail: whoever imports it leaves the mark
+    assert mark.exists()
+    del sys.modules["segcam_evil"]
+
+
+def test_another_backend_is_refused_with_what_to_do(folder):
+    """In a process of its own: Keras chooses its backend once. Whether that one is installed or not."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "segcam_widgets.cli", "explore", "model.keras", "image.png"],
+        check=False, capture_output=True, text=True, cwd=Path(__file__).parents[2], env=os.environ | {"KERAS_BACKEND": "jax"},
+    )  # fmt: skip
+    assert ran.returncode == 2
+    said = ran.stderr.strip().splitlines()[-1]
+    assert said.startswith("segcam: Keras must run on TensorFlow. Received: ")
+    assert said.endswith("Set the environment variable KERAS_BACKEND=tensorflow before Keras is first imported "
+                         "(in a notebook: restart the kernel first).")  # fmt: skip
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_keras_on_another_backend_is_noticed(monkeypatch):
+    from segcam_widgets.models.startup import must_be_tensorflow
+
+    must_be_tensorflow()
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    with pytest.raises(sc.UnsupportedModelError, match=r"Received: the backend 'torch'\. Set the environment"):
+        must_be_tensorflow()
 
 
 # ------------------------------------------------------------------ layers of one's own

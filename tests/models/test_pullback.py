@@ -71,8 +71,9 @@ def test_gradients_equal_those_of_a_tape_at_every_layer(name):
         theirs = tape_gradient(
             model, layer, call, x[None], field=of_the_model(probe, field), ends_with=ends_with(model, probe)
         )
-        assert ours.shape == info.shape == theirs.shape
-        assert relative(ours, theirs) < 1e-5, info.name
+        assert ours.shape == info.shape
+        assert theirs.shape in (info.shape, (info.shape[0] * info.shape[1], info.shape[2]))  # a map, or tokens
+        assert relative(ours, theirs.reshape(info.shape)) < 1e-5, info.name
         compared += 1
     assert compared
 

@@ -1,0 +1,1 @@
+"""The zoo: the networks people bring, each opened and compared with plain automatic differentiation."""
