@@ -48,6 +48,7 @@ class ChannelHistogram(W.VBox):
         )
         self.channel = W.BoundedIntText(value=0, min=0, max=0, description="Channel", tooltip="Channel to look at")
         self.words = W.HTML()
+        self.words.add_class("segcam-bars-say")
         self.figure = self._figure()
         controls = W.HBox([self.quantity, self.sort, self.channel], layout=W.Layout(flex_flow="row wrap"))
         for control in (self.quantity, self.channel):

@@ -6,7 +6,7 @@ const OPEN = "jupyter-widget-Collapse-open";
 const FIELDS = "input:not([type=checkbox], [type=radio], [type=file], [type=range]), select, textarea";
 // Notebook 7 takes arrows, Enter and Space from whatever has the focus and is not written in
 const PRESSED = ".noUi-handle, button, select, input, summary, [tabindex]";
-const KEEPS = ".segcam-said, .segcam-legend, .segcam-finding"; // the space they have once taken is kept
+const KEEPS = ".segcam-said, .segcam-legend, .segcam-finding, .segcam-bars-say"; // the space they have once taken is kept
 const SPEAKS = /[\p{L}\p{N}]/u; // a label of "±" is no name
 const ONE_COLUMN = 804; // px below which picture and controls stand one below the other
 const QUIET = 1000; // ms without a change before the sentence is spoken: not every step of a drag

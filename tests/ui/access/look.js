@@ -144,16 +144,16 @@
     const { left, top, width } = e.getBoundingClientRect();
     return [left + scrollX, top + scrollY, width];
   };
-  /** Look at every frame from now on. parts: name -> element. */
-  function watch(parts) {
-    watched = { parts, first: {}, moved: {}, frames: 0 };
-    const mine = watched;
-    for (const [name, e] of Object.entries(parts)) mine.first[name] = cornerOf(e);
+  /** Look at every frame from now on. parts: name -> selector; an element may be replaced, and stands for the same part. */
+  function watch(root, parts) {
+    const mine = (watched = { first: {}, moved: {}, frames: 0 });
     (function frame() {
       if (watched !== mine) return;
       mine.frames += 1;
-      for (const [name, e] of Object.entries(parts)) {
-        const by = Math.max(...cornerOf(e).map((value, i) => Math.abs(value - mine.first[name][i])));
+      for (const [name, selector] of Object.entries(parts)) {
+        const now = cornerOf(root.querySelector(selector));
+        const first = (mine.first[name] ??= now);
+        const by = Math.max(...now.map((value, i) => Math.abs(value - first[i])));
         mine.moved[name] = Math.max(mine.moved[name] ?? 0, by);
       }
       requestAnimationFrame(frame);

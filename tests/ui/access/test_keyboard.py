@@ -166,7 +166,7 @@ def test_by_keyboard_alone(note):
     drawn = keys.eval("explorer.canvas.shapes[0]['points']")
     assert [drawn[1][i] - drawn[0][i] for i in (0, 1)] == [50, 30]
     keys.until("explorer.region.value == 'drawn' and explorer.query.region == explorer.canvas.region()")
-    keys.press("m", "Space", "Space", "Shift+ArrowLeft", "ArrowUp", "Space")
+    keys.press("m", "Shift+ArrowLeft", "Shift+ArrowUp", "Space", "Shift+ArrowLeft", "ArrowUp", "Space")
     keys.until(f"explorer.canvas.shapes[0]['points'][0] == [{drawn[0][0] - 10}, {drawn[0][1] - 1}]")
     keys.hears("rectangle picked up")
     keys.press("Control+z", "Control+z")
@@ -174,7 +174,7 @@ def test_by_keyboard_alone(note):
     keys.hears("undone")
 
     # a channel, and its maps in a panel
-    keys.reach("Channel to look at")
+    keys.reach("Channel", "input[type=number]")
     keys.press("ArrowUp", "ArrowUp")
     keys.until("explorer.histogram.channel.value == 2")
     keys.press("Tab")
@@ -191,7 +191,7 @@ def test_by_keyboard_alone(note):
     keys.press("Home")
     keys.until("explorer.region.value == 'predicted'")
     keys.reach("Class", ".noUi-handle")
-    keys.press("End")
+    keys.press("ArrowRight", "ArrowRight")
     keys.until("explorer.error.value and explorer.diagnosis.headline.code == 'SC101'")
     keys.hears("must cover at least one pixel")
     keys.root.focus()

@@ -11,8 +11,6 @@ PARTS = {
     "findings": ".segcam-findings", "region": "select", "layer": ".noUi-target", "method": ".widget-dropdown",
     "histogram": ".segcam-histogram",
 }  # fmt: skip
-WATCH = """(root, parts) =>
-    look.watch(Object.fromEntries(Object.entries(parts).map(([name, selector]) => [name, root.querySelector(selector)])))"""
 STILL = 1.0
 """CSS pixels."""
 
@@ -24,7 +22,7 @@ def asked(layers, classes, region="sc.Everything()"):
 class Watched(View):
     def go_through(self, queries):
         """Ask one after the other; how far each part has moved at most, at any moment."""
-        self.root.evaluate(WATCH, PARTS)
+        self.root.evaluate("(root, parts) => look.watch(root, parts)", PARTS)
         for query in queries:
             self.ask(query)
         self.eval("explorer.busy.show(True)")
