@@ -120,9 +120,9 @@ def test_where_the_class_is_not_predicted_nobody_says_that_it_is():
     diagnosis = net.diagnose()
     assert diagnosis.headline.code == "SC207"
     finding = fired(diagnosis, "SC205")
-    assert finding.title == "Only the bias speaks for the class"
+    assert finding.title == "The bias speaks for the class, and is outweighed"
     assert re.fullmatch(
-        r"Both channels pull brick down \(-0.00667, -0.0133\)\. Of the score -[\d.]+ only the bias speaks for it: "
+        r"Both channels pull brick down \(-0.00667, -0.0133\)\. What speaks for it in the score -[\d.]+ is only the bias: "
         r"channels -[\d.]+, bias \+2\.",
         finding.message,
     )

@@ -39,6 +39,17 @@ def test_not_applicable():
     assert not_applicable(nets.bypass().but(layer="aside").diagnose(), "SC206").startswith("no path")
 
 
+def test_where_the_class_is_not_predicted_nothing_is_carried():
+    finding = fired(nets.bypass().but(around=np.array([5.0, 0, 0]), bias=np.array([0.0, 4, 0])).diagnose(), "SC206")
+    assert (
+        "What speaks for it in the score -2 goes past the layer, by around: channels -4, around +3.33"
+        in finding.message
+    )
+    finding = fired(nets.bypass().but(around=np.array([-1.0, 0, 0]), bias=np.array([-9.0, 0, 0])).diagnose(), "SC206")
+    assert finding.title == "Nothing here speaks for the class"
+    assert "carried past" not in finding.message
+
+
 def test_a_part_that_is_rounding_is_called_zero():
     finding = nets.bypass().diagnose().headline
     assert finding.evidence["residual"] != 0  # float32

@@ -10,7 +10,7 @@ from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, channels, number, numbers, verb
+from segcam_widgets.diagnosis.words import capital, channels, lower, number, numbers, verb
 
 PARTS = {"channels": "channels", "bypass": "skip connections' sum", "residual": "residual (bias)"}
 """The ledger's parts in words."""
@@ -73,6 +73,17 @@ def sums(case: Case) -> str:
 def residual_name(case: Case) -> str:
     """What the residual is made of."""
     return "bias" if case.book.exact else "bias and curvature"
+
+
+def nothing(case: Case) -> Hit:
+    """The finding where the largest part of the ledger is zero or less: as a tip, for the class is not predicted there."""
+    return Hit(
+        f"{pulls(case)} Nothing carries {lower(score_words(case))}: {sums(case)}.",
+        parts_of(case),
+        "Minus the map, the counterfactual half, shows what speaks against the class.",
+        channels=tuple(int(k) for k in np.flatnonzero(case.live)),
+        title="Nothing here speaks for the class",
+    )
 
 
 def score_words(case: Case) -> str:

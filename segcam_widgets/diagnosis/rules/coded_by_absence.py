@@ -7,6 +7,7 @@ from segcam_widgets.diagnosis.remedies import other_baselines, try_queries
 from segcam_widgets.diagnosis.rule import Hit
 from segcam_widgets.diagnosis.rules.carried import (
     Carried,
+    nothing,
     parts_of,
     pulls,
     residual_name,
@@ -28,20 +29,16 @@ class CodedByAbsence(Carried):
         evidence = parts_of(case)
         live = tuple(int(k) for k in np.flatnonzero(case.live))
         if case.book.residual <= 0:  # a class that is not predicted, or the logarithm of a probability
-            return Hit(
-                f"{pulls(case)} Nothing carries {lower(score_words(case))}: {sums(case)}.",
-                evidence,
-                "Minus the map, the counterfactual half, shows what speaks against the class.",
-                channels=live,
-                title="Nothing here speaks for the class",
-            )
+            return nothing(case)
         if not case.predicted:
+            part = "mostly" if max(case.book.bypass.values(), default=0) > 0 else "only"
             return Hit(
-                f"{pulls(case)} Of {lower(score_words(case))} only the {residual_name(case)} speaks for it: {sums(case)}.",
+                f"{pulls(case)} What speaks for it in {lower(score_words(case))} is {part} the {residual_name(case)}: "
+                f"{sums(case)}.",
                 evidence,
                 "Minus the map, the counterfactual half, shows what speaks against the class.",
                 channels=live,
-                title="Only the bias speaks for the class",
+                title="The bias speaks for the class, and is outweighed",
             )
         message = f"{pulls(case)} {score_words(case)} is carried by the {residual_name(case)}: {sums(case)}."
         if not speaking(case)[..., case.live].any():

@@ -6,7 +6,7 @@ from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.remedies import other_method, try_queries
 from segcam_widgets.diagnosis.rule import Hit
 from segcam_widgets.diagnosis.rules.carried import Carried, parts_of, pulls, score_words, sums
-from segcam_widgets.diagnosis.words import number
+from segcam_widgets.diagnosis.words import lower, number
 
 
 class PoolingCancels(Carried):
@@ -23,8 +23,13 @@ class PoolingCancels(Carried):
         gradients = case.judged.gradients
         mean, size = np.abs(case.judged.pooled_gradients).sum(), np.abs(gradients).mean((0, 1), dtype=np.float64).sum()
         agreement = float(mean / size) if size > 0 else 0.0
+        carried = (
+            "is carried by the channels, cell by cell"
+            if case.predicted
+            else "has a part that speaks for it, the channels"
+        )
         return Hit(
-            f"{pulls(case)} But {score_words(case).lower()} is carried by the channels, cell by cell: {sums(case)}. The gradient "
+            f"{pulls(case)} But {lower(score_words(case))} {carried}: {sums(case)}. The gradient "
             f"is positive where a channel is strong, and not on average over the map; the average keeps {number(agreement)} of "
             "its size.",
             {**parts_of(case), "mean_over_size": agreement},
