@@ -23,8 +23,10 @@ QUICK_SECONDS = 0.01
 """A gradient this quick is shown at once: a preview takes 1 to 3 ms, and the browser far longer than both."""
 PATIENCE_SECONDS = 12.0
 """Votes that would take longer to collect are not begun: one pushforward a channel, about as long as a gradient each."""
-REST_SECONDS = 0.4
-"""Without a question before votes are collected."""
+REST_SECONDS = 0.8
+"""Without a question before votes are collected: the diagnosis of what is on view comes first."""
+HELD = BUDGET // 2
+"""Bytes of votes that a view may hold."""
 PAUSE_SECONDS = 0.12
 """A hand that rests this long gets its gradients."""
 
@@ -61,7 +63,7 @@ class Previews:
         Bytes of votes held.
     """
 
-    def __init__(self, budget: int = BUDGET) -> None:
+    def __init__(self, budget: int = HELD) -> None:
         self.worker: NewestWins[Topic, VoteField] = NewestWins(
             self._collect, self._keep, lambda topic, error: None, name="segcam-votes"
         )
