@@ -35,8 +35,8 @@
 #   evidence.
 #
 # That is the cause in this network, and the likely one in a network that ends like this. It is not the only possible
-# one: section 4 goes through what else the sign can and cannot tell, and section 5 through what was suspected first,
-# each with a picture or a number.
+# one: section 4 goes through what else the sign can and cannot tell, each with its picture and its number, and section 5
+# through what was suspected first, with a number each.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 # Drawing and tables only.
@@ -68,6 +68,16 @@ def signed(answer, *, relu=False):
     return pixels[..., :3], limit
 
 
+def painted(values, mask=None, limit=None):
+    """Numbers with a sign, one a pixel, in the colours of a map; the ends of their scale."""
+    limit = limit or symmetric_limit(values)
+    times = SIDE // len(values)
+    pixels = render(values.repeat(times, 0).repeat(times, 1), limit)
+    if mask is not None:
+        draw_outline(pixels, mask)
+    return pixels[..., :3], limit
+
+
 def grey(channel, largest):
     """A channel's activation, black at zero."""
     return np.repeat(np.uint8(np.round(255 * channel / largest))[..., None], 3, 2), None
@@ -90,7 +100,8 @@ def row(*panels, alt):
         elif key:
             bar = Picture.fromarray(diverging_lut()[None, :, :3].copy()).resize((SIDE, LINE // 2))
             sheet.paste(bar, (left, below))
-            for text, at, anchor in ((f"{-key:.1e}", 0, "la"), ("0", SIDE / 2, "ma"), (f"{key:.1e}", SIDE, "ra")):
+            form = ".1e" if key < 0.01 else ".2g"
+            for text, at, anchor in ((f"{-key:{form}}", 0, "la"), ("0", SIDE / 2, "ma"), (f"{key:{form}}", SIDE, "ra")):
                 draw.text((left + at, below + 20), text, "black", font_size=20, anchor=anchor)
     data = io.BytesIO()
     sheet.save(data, "PNG", optimize=True)
@@ -203,9 +214,11 @@ print("pooled gradients times cells, largest of 8 images: ", numbers(slopes.max(
 
 # %% [markdown]
 # **There is no image in these numbers.** At a layer like this the pooled gradients of a logit, plain or centered, are the
-# same for every picture and every region. "All pooled gradients are negative" is a statement about two weights of the network, and you can read them
-# off its file. It also explains why the map at the *last* convolution is always fine. That layer is the
-# logits themselves: the pooled gradient is 1 for the class and 0 for the others, so the map is the class's own logit.
+# same for every picture and every region. (Centered, they are these weights minus the mean of the channel's weights to
+# all classes: the -0.3085 and -0.8032 of the table above.) "All pooled gradients are negative" is a statement about two
+# weights of the network, and you can read them off its file. It also explains why the map at the *last* convolution is
+# always fine. That layer is the logits themselves: the pooled gradient is 1 for the class and 0 for the others, so the
+# map is the class's own logit.
 
 # %%
 last = sc.explain(probe, sc.CamQuery(layer="tail_logits", class_index="brick", score="logit"))
@@ -312,6 +325,16 @@ for shift in (0, -1, 1):
         blank_with.append(", ".join(one.class_name for one in answers if one.is_empty) or "none")
     lines.append([f"all weights {shift:+d}" if shift else "as trained", *blank_with])
 table(["network", "blank with the logit", "blank with the centered logit"], *lines)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lowered = with_last_layer(shift=-1)
+row(
+    (signed(sc.explain(probe, sc.CamQuery("tail_conv2", "gravel", score="logit"))), "as trained, logit of gravel"),
+    (signed(sc.explain(lowered, sc.CamQuery("tail_conv2", "gravel", score="logit"))), "all weights -1, the logit"),
+    (signed(sc.explain(lowered, sc.CamQuery("tail_conv2", "gravel"))), "all weights -1, centered"),
+    alt="Three signed maps of gravel. Left, the plain logit of the network as trained: red on gravel. Middle, the plain logit "
+    "with all weights lowered by 1: blue on gravel and grass, nowhere red. Right, the centered logit of that network: red on gravel.",
+)
 
 # %% [markdown]
 # Three networks that cannot be told apart by anything they predict. Asked for the plain logit, one has a blank map for
@@ -448,6 +471,15 @@ for number, one in enumerate(probes):
     )
 table(["mosaic", "pooled gradients times cells", "mean activation on grass", "positive share", "gain"], *lines)
 
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+grass = sc.explain(probe, sc.CamQuery("tail_convT2", "grass"))
+row(
+    *((painted(grass.activations[..., k], grass.mask), f"activation of channel {k}") for k in (0, 1)),
+    (signed(grass), "map of grass, weights negative"),
+    alt="Left and middle: the two channels of tail_convT2, blue on grass, where they are negative. Right: the map of grass, "
+    "made with two negative weights: red on grass.",
+)
+
 # %% [markdown]
 # Minus times minus is plus. A negative pooled gradient only pulls the map down where the activation is positive, so on a
 # layer without ReLU (linear, before a batch normalisation, GELU) its sign alone says nothing about the map.
@@ -488,10 +520,29 @@ table(
     *lines,
 )
 
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+asked = [
+    (probe, "centered_logit", ""),
+    (probe, "probability", ""),
+    (with_last_layer(times=20), "probability", ", 20 times"),
+]
+row(
+    *(
+        (
+            painted(sc.explain(one, sc.CamQuery("tail_conv2", "gravel", score=kind)).gradients[..., 0]),
+            f"gradient, {kind.replace('_', ' ')}{more}",
+        )
+        for one, kind, more in asked
+    ),
+    alt="The gradient of gravel's score at channel 0, three times. Centered logit: the same red all over gravel. Probability: "
+    "red along the edges of gravel, pale inside. Probability with logits twenty times as large: a few dots at the edge.",
+)
+
 # %% [markdown]
 # Where `p` has been rounded to 1, `1 - p` is zero, and the pixel drops out of the gradient altogether. What is left of the
-# map is decided by the few unsure pixels, mostly at the region's edge. In half precision this comes much sooner. If your
-# pooled gradients are all *zero* rather than negative, look here first, and explain the logit.
+# map is decided by the few unsure pixels, mostly at the region's edge. In half precision this comes much sooner: float32
+# rounds to 1 what is closer to it than 3e-8, float16 what is closer than 2.4e-4. If your pooled gradients are all *zero*
+# rather than negative, look here first, and explain the logit.
 #
 # ### Biases and skip connections
 #
@@ -503,10 +554,30 @@ for layer, name in (("dec2_relu", "brick"), ("dec1_relu", "brick"), ("tail_conv2
     print(f"{name} at {layer}: {sc.ledger(probe, sc.CamQuery(layer, name)).summary()}")
 
 # %% [markdown]
+# The same for each output pixel, of the last line: what comes through the layer, what goes round it, and what the biases
+# bring.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+book = sc.ledger(probe, sc.CamQuery("dec2_conv", "gravel"))
+fields = {}
+for part, title in (("channels", "through dec2_conv"), ("bypass", "round it: enc1_relu"), ("residual", "biases")):
+    of_each = np.stack([book.field(part, index) for index in range(3)], -1)
+    fields[title] = of_each[..., 2] - of_each.mean(-1)  # gravel, centered
+gravel = probe.labels == 2
+assert np.isclose(sum(field[gravel].mean() for field in fields.values()), book.score, atol=1e-4)
+end = symmetric_limit(np.concatenate(list(fields.values())))
+row(
+    *((painted(field, gravel, end), title) for title, field in fields.items()),
+    alt="Three parts of the centered logit of gravel, pixel by pixel, on one scale; gravel is outlined. Through "
+    "the layer: pale red and blue on gravel. Round it: red on gravel. Biases: deep red on gravel, pale blue on brick.",
+)
+
+# %% [markdown]
 # At `dec2_relu` the skip connection from `enc1_relu` brings 0.186 to brick and the layer itself 0.0416; the biases bring
 # most. For gravel at `dec2_conv` the skip connection outweighs the layer, too. A map of such a layer shows the part that
-# goes through it and keeps quiet about the rest. And what a bias carries, no product of activations and gradients can
-# show, as long as it counts from zero: it is not in the activations.
+# goes through it and keeps quiet about the rest. (What the biases bring has the shape of the class as well: further on,
+# ReLUs let it through or do not.) And what a bias carries, no product of activations and gradients can show, as long as
+# it counts from zero: it is not in the activations.
 
 # %% [markdown]
 # ## 5. No contrast, padding, the scale of the input
