@@ -126,7 +126,8 @@ def _off_html(probe: Probe, done: Ablation | None) -> str:
             "several), then switch them off: the network runs on from there.</p>"
         )
     before = figure(_segmentation(probe, done.labels_before), "segmentation as it is", f"score {done.score:.3g}")
-    after = figure(_segmentation(probe, done.labels), "with them switched off", f"score {done.ablated_score:.3g}")
+    how = "with them switched off" if done.to == "zero" else f"with them at the {done.to}"
+    after = figure(_segmentation(probe, done.labels), how, f"score {done.ablated_score:.3g}")
     marked = ' class="segcam-blank"' if done.contradicts else ""
     return f'<p{marked}>{escape(done.summary())}</p><div class="segcam-maps">{before}{after}</div>'
 

@@ -101,6 +101,12 @@ def test_channels_switched_off_stand_beside_the_forecast(explorer):
     done = sc.ablate(explorer.probe, explorer.query, (0, 1))
     assert f"{done.ablated_score:.3g}" in explorer.evidence.result.value
     assert f"{done.forecast:+.3g}" in explorer.evidence.result.value
+    assert "with them switched off" in explorer.evidence.result.value
+    explorer.evidence.to.value = "mean"
+    assert explorer.evidence.worker.flush(60)
+    assert "With channels 0, 1 at the mean the score goes from" in explorer.evidence.result.value
+    assert "with them at the mean" in explorer.evidence.result.value
+    explorer.evidence.to.value = "zero"
     explorer.evidence.on_all.click()
     assert explorer.evidence.worker.flush(60)
     assert explorer.evidence.off == ()
