@@ -515,6 +515,8 @@ for times in (1, 20):
     ]
     exactly = (sure.probabilities[..., 2][sure.labels == 2] == 1).mean()
     lines.append([f"times {times}", *(f"{peak:.1e}" for peak in peaks), f"{peaks[0] / peaks[1]:.0f}", f"{exactly:.0%}"])
+for kind in (np.float32, np.float16):
+    print(f"{kind.__name__} rounds to 1 what is nearer to it than {np.finfo(kind).epsneg / 2:.1e}")
 table(
     ["logits", "largest value, centered logit", "largest value, probability", "ratio", "pixels with p = 1 in float32"],
     *lines,
@@ -540,9 +542,8 @@ row(
 
 # %% [markdown]
 # Where `p` has been rounded to 1, `1 - p` is zero, and the pixel drops out of the gradient altogether. What is left of the
-# map is decided by the few unsure pixels, mostly at the region's edge. In half precision this comes much sooner: float32
-# rounds to 1 what is closer to it than 3e-8, float16 what is closer than 2.4e-4. If your pooled gradients are all *zero*
-# rather than negative, look here first, and explain the logit.
+# map is decided by the few unsure pixels, mostly at the region's edge. In half precision this comes much sooner, at 2.4e-4
+# instead of 3.0e-8. If your pooled gradients are all *zero* rather than negative, look here first, and explain the logit.
 #
 # ### Biases and skip connections
 #
