@@ -44,15 +44,16 @@ def scores():
 
 
 def methods():
-    """The methods: name, weights, options, source."""
+    """The methods: name, weights, options, where each applies, cost, source."""
     rows = []
     for method in sc.METHODS.values():
         options = [f"`{o.name}` ({o.default}): {o.help}" for o in method.options.values()]
         baselines = ", ".join(method.baselines)
         rows.append([
-            f"`{method.name}`", f"`{method.formula}`", "; ".join(options) or "none", baselines, method.cost, method.source
+            f"`{method.name}`", f"`{method.formula}`", "; ".join(options) or "none", baselines, method.layers, method.cost,
+            method.source,
         ])  # fmt: skip
-    return markdown_table(["method", "weights or map", "options", "baselines", "cost", "source"], rows)
+    return markdown_table(["method", "weights or map", "options", "baselines", "layers", "cost", "source"], rows)
 
 
 def baselines():

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from segcam_widgets.core.checks import grid_size
 from segcam_widgets.core.frozen import Frozen
 from segcam_widgets.core.grid import coverage, resize_bilinear
-from segcam_widgets.core.methods import pooled
+from segcam_widgets.core.methods import METHODS, pooled
 from segcam_widgets.core.probe import LayerInfo
 from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.scores import SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,6 +173,11 @@ class Explanation:
         positive = np.maximum(self.upsampled(), 0).astype(np.float64)
         total = positive.sum()
         return float(positive[self.mask].sum() / total) if total > 0 else 0.0
+
+    @property
+    def unit(self) -> str:
+        """Of the map and of the contributions: "logit", "logit x activation" (of ablation, say), "1" for a probability."""
+        return METHODS[self.query.method].map_unit(SCORES[str(self.query.score)].unit)
 
     @property
     def region_share(self) -> float:

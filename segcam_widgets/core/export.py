@@ -65,17 +65,17 @@ def to_xarray(explanation: "Explanation") -> "xr.Dataset":
         import xarray as xr
     except ImportError as error:
         raise _needs("xarray", "to_xarray") from error
-    unit = SCORES[str(explanation.query.score)].unit
+    unit, own = SCORES[str(explanation.query.score)].unit, explanation.unit
     layer, pooled = ("row", "col", "channel"), ("channel",)
     weights_over = layer if explanation.weights.ndim == 3 else pooled
     variables: dict[str, tuple[tuple[str, ...], NDArray[Any], str, str]] = {
-        "cam": (("row", "col"), explanation.cam, unit, "signed map, not normalised"),
+        "cam": (("row", "col"), explanation.cam, own, "signed map, not normalised"),
         "activations": (layer, explanation.activations, "1", "the layer's output"),
         "gradients": (layer, explanation.gradients, unit, "of the score by the layer's output"),
-        "weights": (weights_over, explanation.weights, unit, "of the channels"),
+        "weights": (weights_over, explanation.weights, "1" if own == "activation" else unit, "of the channels"),
         "baseline": (pooled, explanation.baseline, "1", "what activations are compared with"),
-        "contributions": (pooled, explanation.contributions, unit, "sum over the map of weight times activation"),
-        "region_contributions": (pooled, explanation.region_contributions, unit, "the same inside the region"),
+        "contributions": (pooled, explanation.contributions, own, "sum over the map of weight times activation"),
+        "region_contributions": (pooled, explanation.region_contributions, own, "the same inside the region"),
         "coverage": (("row", "col"), explanation.coverage, "1", "share of the cell that the region covers"),
         "mask": (("output_row", "output_col"), explanation.mask, "1", "the region on the logits' grid"),
     }
@@ -125,11 +125,11 @@ def to_html(explanation: "Explanation") -> str:
     pixels = render(explanation.upsampled(size), limit or None)
     draw_outline(pixels, explanation.mask)
     words = sentence(explanation)
-    unit = SCORES[str(explanation.query.score)].unit
-    of = "" if unit == "1" else f" {unit}"
+    score_unit, unit = SCORES[str(explanation.query.score)].unit, explanation.unit
+    of_score, of = ("" if one == "1" else f" {one}" for one in (score_unit, unit))
     numbers = explanation.scalars()
     rows = {
-        "score": f"{numbers['score']:.4g}{of}",
+        "score": f"{numbers['score']:.4g}{of_score}",
         "positive share": f"{numbers['positive_share']:.1%}",
         "focus": f"{numbers['focus']:.1%}",
         "region's share": f"{numbers['region_share']:.1%}",

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from segcam_widgets.core.colours import Colours, diverging_lut
 from segcam_widgets.core.render import encode_png, overlay, render, symmetric_limit
-from segcam_widgets.core.scores import SCORES
 from segcam_widgets.core.wording import sentence
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def figure(
     left = total - _MARGIN - size[1]
     bar = Image.fromarray(diverging_lut()[None, 128 if relu else 0 :, :3].copy())
     sheet.paste(bar.resize((size[1], _LINE // 2)), (left, top + size[0] + _LINE // 2))
-    unit = SCORES[str(explanation.query.score)].unit
+    unit = explanation.unit
     ends = (0.0 if relu else -limit or 0.0, limit)
     _scale_text(draw, (left, top + size[0] + _LINE + 2), size[1], ends, "" if unit == "1" else f" {unit}")
     return encode_png(np.asarray(sheet))

@@ -141,3 +141,20 @@ def test_html_of_a_narrow_image_and_a_map_of_zeros():
     assert "zero everywhere" in page.text
     assert "nan" in page.text  # the gain of the whole image
     assert " -0 " not in page.text
+
+
+@pytest.mark.parametrize(
+    ("method", "score", "units"),
+    [
+        ("hirescam", "logit", "logit"),
+        ("ablation-cam", "log_probability", "nat x activation"),
+        ("ablation-cam", "probability", "activation"),
+        ("eigen-cam", "logit", "activation"),
+        ("occlusion", "probability", "1"),
+    ],
+)
+def test_units_are_those_of_the_method(method, score, units):
+    ex = sc.explain(random_network(), sc.CamQuery("relu", 0, score=score, method=method))
+    assert ex.unit == units
+    assert ex.to_xarray()["cam"].attrs["units"] == units
+    assert units == "1" or f" {units}</span>" in ex._repr_html_()
