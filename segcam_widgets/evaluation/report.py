@@ -245,5 +245,5 @@ def _table_html(table: Table) -> str:
             f"<strong>{escape(text)}</strong>" if (i, j) in table.best else escape(text) for j, text in enumerate(row)
         )
         body.append(f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>')
-    style = "color:inherit;background:transparent;text-align:left"
+    style = "color:inherit;background:transparent;text-align:left;border-spacing:0.8em 0.1em"
     return f'<table style="{style}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'

@@ -170,6 +170,25 @@ def test_where_a_step_is_no_call_of_a_layer_nothing_is_drawn():
     assert weighted_layers(Rewired(engine, steps)) == {}
 
 
+def test_a_model_without_a_graph_of_layers_says_that_its_weights_cannot_be_drawn():
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.first = keras.layers.Conv2D(4, 3, padding="same", activation="relu")
+            self.last = keras.layers.Conv2D(3, 1, activation="softmax")
+
+        def call(self, x):
+            return self.last(self.first(x))
+
+    model = Net()
+    model(np.zeros((1, 8, 8, 3), np.float32))
+    probe = sc.open_probe(model, image(8))
+    assert probe.weighted_layers == ()
+    found = faithfulness(probe, sc.CamQuery(probe.layers[1].name, 1, sc.Everything()), checks="cascades")
+    assert found.cascades == ()
+    assert found.notes[0].startswith("Weights cannot be drawn at random here")
+
+
 @pytest.mark.parametrize("head", ["sigmoid", "fused softmax", "none"])
 def test_endings(head):
     model = small(head)
