@@ -1,6 +1,7 @@
 """The command line: `segcam demo`, `segcam explore`, `segcam explain`. A user's mistake is one sentence and exit code 2."""
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -53,7 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--layer", required=True, help="target layer; a wrong name lists what there is")
     explain.add_argument("--class", dest="class_index", required=True, metavar="CLASS", help="index or name")
     explain.add_argument("--score", help="logit, centered_logit, margin, log_probability or probability")
-    explain.add_argument("--method", default="seg-grad-cam", help="default: %(default)s")
+    explain.add_argument(
+        "--method",
+        default="seg-grad-cam",
+        help="how the map is made; a wrong name lists what there is; default: %(default)s",
+    )
+    explain.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
+                         help="option of the method, as window=8; may be given several times")  # fmt: skip
     explain.add_argument("--baseline", default="zero", help="zero, mean or midpoint; default: %(default)s")
     explain.add_argument("--region", metavar="T,L,B,R", help=REGION_HELP)
     explain.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write")
@@ -161,8 +168,9 @@ def _explain(given: argparse.Namespace) -> None:
         score=given.score,
         method=given.method,
         baseline=given.baseline,
+        options=_options(given.method, given.option),
     )
-    explanation = sc.explain(probe, query)
+    explanation = sc.explain(probe, query, _line if sys.stderr.isatty() else None)
     folder = explanation.save(given.output)
     place = probe.placement
     if not (place.is_identity and explanation.mask.shape == place.picture):
@@ -171,6 +179,29 @@ def _explain(given: argparse.Namespace) -> None:
         print(note)
     print(explanation.summary())
     print(f"Written to {folder}")
+
+
+def _options(method: str, given: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE of the command line as the method's options; what is no number of the right kind is refused there."""
+    from segcam_widgets.core.methods import METHODS
+
+    known = METHODS[method].options if method in METHODS else {}
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
+            raise SegCamError(f"`--option` must be NAME=VALUE. Received: {text!r}.")
+        found[name] = value
+        if name in known and not known[name].choices:
+            with contextlib.suppress(ValueError):
+                found[name] = type(known[name].default)(value)
+    return found
+
+
+def _line(fraction: float, text: str) -> bool:
+    """How far it is, in one line of the terminal that is gone at the end."""
+    print("\r\x1b[K" + (f"{fraction:4.0%} {text}" if fraction < 1 else ""), end="", file=sys.stderr, flush=True)
+    return True
 
 
 def _numbers(text: str) -> list[float]:
