@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import segcam_widgets as sc
 from segcam_widgets.core.probe import Cotangent
@@ -62,6 +63,83 @@ def test_a_network_that_eats_whole_numbers():
     for layer in ("scaled", "feat"):
         expected = probe.pullback(layer, field).gradients.mean((0, 1))
         np.testing.assert_allclose(swept[layer].weights, expected, rtol=1e-4)
+
+
+def test_every_layer_and_nothing_but_weights_and_maps_comes_back():
+    probe = sc.open_probe(build("unet"), picture())
+    mask = np.zeros((SIZE, SIZE), np.float32)
+    mask[4:12, 2:9] = 1 / 56
+    swept = probe.sweep(Cotangent(mask, np.array([-0.25, 0.75, -0.25, -0.25], np.float32)))
+    for info in probe.layers:
+        query = sc.CamQuery(info.name, 1, sc.Mask(mask > 0), "centered_logit")
+        ex, found = sc.explain(probe, query), swept[info.name]
+        size = np.abs(ex.gradients).mean((0, 1)).max()
+        np.testing.assert_allclose(found.weights, ex.weights, rtol=0, atol=1e-5 * size, err_msg=info.name)
+        bound = size * np.abs(ex.activations).sum(-1).max()
+        np.testing.assert_allclose(found.grad_cam, ex.cam, rtol=0, atol=1e-5 * bound, err_msg=info.name)
+        height, width, channels = info.shape
+        assert [a.shape for a in (found.weights, found.grad_cam, found.hirescam)] == [
+            (channels,), (height, width), (height, width),
+        ]  # fmt: skip
+        assert found.weights.dtype == found.grad_cam.dtype == found.hirescam.dtype == np.float32
+
+
+def test_one_forward_and_one_backward_pass():
+    seen = []
+
+    @keras.saving.register_keras_serializable("segcam_tests")
+    class Watched(keras.layers.Layer):
+        def call(self, x):
+            @tf.custom_gradient
+            def identity(t):
+                seen.append("forward")
+
+                def back(upstream):
+                    seen.append("backward")
+                    return upstream
+
+                return tf.identity(t), back
+
+            return identity(x)
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    image = keras.Input((SIZE, SIZE, 3), name="image")
+    x = Watched(name="watched")(conv(5, image, name="first"))
+    for index in range(4):
+        x = conv(5, x, name=f"conv{index}")
+    probe = sc.open_probe(keras.Model(image, conv(CLASSES, x, 1, None)), picture())
+    field = np.random.default_rng(3).normal(size=probe.logits.shape).astype(np.float32)
+    seen.clear()
+    swept = probe.sweep(field)
+    assert len(swept) == 8
+    assert seen.count("backward") == 1  # for all eight layers, while it is traced
+    seen.clear()
+    probe.sweep(2 * field)
+    assert seen == []  # compiled
+
+
+def test_half_precision_neither_vanishes_nor_overflows():
+    previous = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy("mixed_float16")
+    try:
+        model = build("unet")
+    finally:
+        keras.mixed_precision.set_dtype_policy(previous)
+    probe = sc.open_probe(model, picture())
+    field = np.random.default_rng(3).normal(size=probe.logits.shape).astype(np.float32)
+    expected = probe.sweep(field)
+    assert all(np.abs(found.weights).max() > 0 for found in expected.values())
+    for factor in (2.0**-30, 2.0**20):
+        for name, found in probe.sweep(field * np.float32(factor)).items():
+            size = np.abs(expected[name].weights).max()
+            np.testing.assert_allclose(found.weights / factor, expected[name].weights, rtol=0, atol=2e-2 * size)
+    for info in some(probe.layers)[1:]:
+        weights = probe.pullback(info.name, field).gradients.mean((0, 1), dtype=np.float64)
+        np.testing.assert_allclose(
+            expected[info.name].weights, weights, rtol=0, atol=2e-2 * np.abs(weights).max(), err_msg=info.name
+        )
 
 
 def test_bad_questions_are_named():
