@@ -154,10 +154,11 @@ class Engine:
 
     def prepare(self, key: Hashable, build: Callable[[], object]) -> None:
         """Build here and now what is not built yet, while other questions go on: they answer eagerly until it is there."""
+        done: Future[None] = Future()
         with self._lock:
             if key in self._functions or key in self._pending or key in self._eager:
                 return
-            self._pending[key] = done = Future()
+            self._pending[key] = done
         try:
             self._try(key, build)
         finally:

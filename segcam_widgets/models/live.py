@@ -58,6 +58,18 @@ def live(cut: Cut, head: Head, arguments: Sequence[Any], watch: Callable[[], Seq
 
     `watch` reads variables: a look at the weights that costs no call of its own.
     """
+    return halves(lambda between: pullback(cut, head, 1, between), arguments, watch)
+
+
+def halves(
+    make: Callable[[Callable[[Env], None]], Callable[..., Any]],
+    arguments: Sequence[Any],
+    watch: Callable[[], Sequence[tf.Tensor]] = tuple,
+) -> Live:
+    """Compile a function of (activations, bypass, *factors) that runs forwards and then backwards, and split it there.
+
+    ``make(between)`` gives the function, which calls ``between(env)`` behind its forward half.
+    """
     forward: dict[str, int | None] = {}
 
     def note(env: Env) -> None:
@@ -66,7 +78,7 @@ def live(cut: Cut, head: Head, arguments: Sequence[Any], watch: Callable[[], Seq
         operations = tf.compat.v1.get_default_graph().get_operations()
         forward.update((tensor.name, slots.get(tensor.name)) for op in operations for tensor in op.outputs)
 
-    whole = concrete(pullback(cut, head, 1, note), *arguments)
+    whole = concrete(make(note), *arguments)
     try:
         return _split(whole, forward, arguments, watch)
     except Exception:  # splitting saves time and nothing else: a graph that does not allow it runs whole

@@ -63,7 +63,8 @@ class Prediction:
     @cached_property
     def labels(self) -> NDArray[np.int64]:
         """(H, W) predicted class; several sigmoids: -1 where no probability is above 0.5."""
-        best = self.probabilities.argmax(-1).astype(np.int64)
+        # the largest logit is the largest probability, and is there already
+        best = (self.probabilities if self._where.mixed_after else self.logits).argmax(-1).astype(np.int64)
         if self._multilabel:
             best[self.probabilities.max(-1) <= 0.5] = -1
         return frozen(best)

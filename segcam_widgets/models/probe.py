@@ -23,6 +23,7 @@ from segcam_widgets.models.prediction import Prediction, frozen
 from segcam_widgets.models.pull import Puller
 from segcam_widgets.models.pushforward import push
 from segcam_widgets.models.randomise import randomised, weighted_layers
+from segcam_widgets.models.series import forward
 from segcam_widgets.models.sweep import sweep_layers
 from segcam_widgets.models.targets import Targets
 from segcam_widgets.models.tensors import Activations
@@ -68,6 +69,7 @@ class KerasProbe:
         self.image: NDArray[np.uint8] = frozen(np.array(image))
         self._tensors = Activations(engine.plan, tf.constant(x.astype(engine.input_dtype)), budget)
         self._version = engine.weights.version()
+        forward(engine, self._tensors)
         raw = self._tensors.get([engine.logits.slot])[0]
         size = head_size(engine.plan, engine.logits.slot, tuple(raw.shape), self._tensors.shapes)
         self.head = choose_head(engine.logits.squash, head, int(raw.shape[-1]))

@@ -20,6 +20,9 @@ Pulled = tuple[Float, NDArray[np.float64], int | None]
 HALF_PRECISION_TRIES = (0, 6, 12)
 """Powers of two by which the loudest value of a field is below 1, tried in turn until nothing overflows."""
 
+EAGER_FIRST = 8
+"""Tails with more steps than this are first run as they are, and compiled behind that answer: compiling takes several runs."""
+
 
 def scales(field: Float, full_precision: bool) -> Iterator[np.float32]:
     """The factors to pull a field back with, to be tried in turn until nothing overflows: one for full precision."""
@@ -92,7 +95,7 @@ class Puller:
 
     def _live(self, cut: Cut, factors: list[tf.Tensor]) -> Any:
         """One field, at the image's own activations: the backward half alone, where what it needs can be held."""
-        deep = len(cut.tail) > DEEP
+        deep = len(cut.tail) > EAGER_FIRST
         build = partial(self._built, cut, factors, run=deep)
         built = self._engine.compiled(self._key(cut, len(factors)), build, deep)
         if built is None:

@@ -4,15 +4,18 @@ The gradients themselves stay in the graph: 147 of them handed to numpy cost 4 G
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from segcam_widgets.core.probe import LayerSweep
 from segcam_widgets.models.differentiate import Head, copied, wide
 from segcam_widgets.models.engine import DEEP, Engine, Target
-from segcam_widgets.models.graph import Plan, Step, ancestors, run
+from segcam_widgets.models.graph import Env, Plan, Step, ancestors, run
+from segcam_widgets.models.live import Live, halves
 from segcam_widgets.models.prediction import frozen
 from segcam_widgets.models.pull import scales
 from segcam_widgets.models.tensors import Activations
@@ -20,16 +23,18 @@ from segcam_widgets.models.tensors import Activations
 Reduced = list[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
-def sweep(plan: Plan, end: int, head: Head, targets: Sequence[Target]) -> Callable[..., Reduced]:
-    """A function (x (1, ...), field (1, H, W, C)) -> for every target what :func:`reduced` makes of it, in float32.
+def sweep(
+    plan: Plan, end: int, head: Head, targets: Sequence[Target], between: Callable[[Env], None] = lambda env: None
+) -> Callable[..., Reduced]:
+    """A function (x (1, ...), [], field (1, H, W, C)) -> for every target what :func:`reduced` makes of it, in float32.
 
-    A are the target's activations, G the gradient of <field, logits> there.
+    A are the target's activations, G the gradient of <field, logits> there. `between` is called behind the forward half.
     """
     steps = ancestors(plan, [end])
     slots = [target.slot for target in targets]
     entry, wanted = plan.inputs[0], set(slots)
 
-    def function(x: tf.Tensor, field: tf.Tensor) -> Reduced:
+    def function(x: tf.Tensor, _: Sequence[tf.Tensor], field: tf.Tensor) -> Reduced:  # nothing goes round the input
         env = {entry: x}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
 
@@ -38,6 +43,7 @@ def sweep(plan: Plan, end: int, head: Head, targets: Sequence[Target]) -> Callab
 
             tape.watch([x] if entry in wanted else [])
             logits = head(wide(run(steps, env, watch)[end]))
+        between(env)
         layers = [env[slot] for slot in slots]
         zero = tf.UnconnectedGradients.ZERO
         upstream = tf.cast(field, logits.dtype)
@@ -64,17 +70,30 @@ def sweep_layers(
     engine: Engine, head: Head, tensors: Activations, targets: Sequence[Target], field: Any
 ) -> dict[str, LayerSweep]:
     """Run the model's one sweep, over all its layers, for a field (H, W, C). {layer: LayerSweep} in graph order."""
-    function = sweep(engine.plan, engine.logits.slot, head, targets)
-    key = ("sweep", tuple(tensors.shapes[engine.plan.inputs[0]]))
-    x = tensors.get(engine.plan.inputs)[0]
     scale, found = np.float32(1), []
     for scale in scales(field, tensors.full_precision):
-        arguments = [x, tf.constant(field[None] * scale)]
-        called = engine.call(key, function, arguments, deep=len(engine.plan.steps) > DEEP)
-        found = [[np.asarray(tensor) for tensor in reduced] for reduced in called]
-        if all(np.isfinite(values).all() for reduced in found for values in reduced):
+        tensor = tf.constant(field[None] * scale)
+        found = [np.asarray(values) for values in _run(engine, head, tensors, targets, tensor)]
+        if all(np.isfinite(values).all() for values in found):
             break
-    return {
-        target.name: LayerSweep(*(frozen(values / scale if scale != 1 else values) for values in reduced))
-        for target, reduced in zip(targets, found, strict=True)
-    }
+    grouped = zip(*[iter(found if scale == 1 else [values / scale for values in found])] * 3, strict=True)
+    return {target.name: LayerSweep(*map(frozen, values)) for target, values in zip(targets, grouped, strict=True)}
+
+
+def _run(
+    engine: Engine, head: Head, tensors: Activations, targets: Sequence[Target], field: tf.Tensor
+) -> Sequence[tf.Tensor]:
+    """Weights and maps, three for each target: the backward half alone, where the activations are held."""
+    entry = engine.plan.inputs[0]
+    x = tensors.get([entry])[0]
+    make = partial(sweep, engine.plan, engine.logits.slot, head, targets)
+    key = ("sweep", tuple(tensors.shapes[entry]))
+    built: Live | None = engine.compiled(key, lambda: halves(make, [x, [], field]), len(engine.plan.steps) > DEEP)
+    if built is None:
+        return keras.tree.flatten(make()(x, [], field))
+    if built.backward is None or not tensors.fits(built.slots, built.rest_bytes):
+        return keras.tree.flatten(built.whole(x, [], field))
+    saved, rest = tensors.get(built.slots), built.rest
+    if rest is not None:
+        saved += tensors.computed(("rest of the sweep", entry), lambda: rest(x, []))
+    return built.backward(saved, x, [], field)

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -96,6 +96,16 @@ class Activations:
         """What is held now, the input aside."""
         return self._held.bytes
 
+    @property
+    def budget(self) -> int:
+        """Bytes that may be held."""
+        return self._held.budget
+
+    @property
+    def all_bytes(self) -> int:
+        """What all tensors seen so far take together."""
+        return sum(self._bytes.values())
+
     def fits(self, slots: Iterable[int], extra: int = 0) -> bool:
         """Whether these slots and some bytes more can be held together."""
         return sum(self._bytes.get(slot, 0) for slot in set(slots)) + extra <= self._held.budget
@@ -118,6 +128,14 @@ class Activations:
                 self._run(ancestors(self._plan, slots, env), env, set(slots))
             return [env[slot] for slot in slots]
 
+    def take(self, tensors: Mapping[int, tf.Tensor]) -> None:
+        """Hold what was computed elsewhere, in one go, for this image."""
+        with self._lock:
+            self.passes += 1
+            for slot, tensor in tensors.items():
+                self._see(slot, tensor)
+                self._held.put(slot, [tensor])
+
     def computed(self, key: Hashable, compute: Callable[[], Sequence[tf.Tensor]]) -> tuple[tf.Tensor, ...]:
         """Tensors of this image that are no layer's output, held within the same budget."""
         with self._lock:
@@ -131,7 +149,7 @@ class Activations:
         self.passes += 1
         readers = Counter(slot for step in steps for slot in step.inputs)
         # where the whole does not fit, what was not asked for would push out what was
-        choosy = sum(self._bytes.values()) > self._held.budget
+        choosy = self.all_bytes > self._held.budget
 
         def after(step: Step) -> None:
             for slot in step.outputs:

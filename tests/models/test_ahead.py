@@ -211,4 +211,5 @@ def test_at_rest_a_session_gets_the_layers_beside_ready(monkeypatch):
         sc.explain(probe, query(layer))
     assert probe._engine.traces == traces
     sc.explain(probe, query("middle8"))
+    probe._engine.settle()
     assert probe._engine.traces == traces + 1

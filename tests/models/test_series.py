@@ -1,0 +1,88 @@
+"""Image after image through one model: from the third on, one compiled function computes what the first two ran step by step."""
+
+import numpy as np
+import pytest
+
+import segcam_widgets as sc
+from segcam_widgets.models.probe import KerasProbe
+from segcam_widgets.models.series import SERIES
+from tests.models.networks import STRUCTURES, image, small
+from tests.models.test_counts import counted
+
+pytestmark = pytest.mark.keras
+
+
+def opened(model, count, **options):
+    """The last of so many images."""
+    for seed in range(count):
+        probe = sc.open_probe(model, image(seed=seed, **options))
+        probe._engine.settle()
+    return probe
+
+
+def query(layer):
+    return sc.CamQuery(layer, 1, sc.Rectangle(2, 2, 9, 9))
+
+
+def test_from_then_on_nothing_runs_step_by_step():
+    model, early, late = counted(size=None)
+    probe = opened(model, SERIES)
+    traces, runs = probe._engine.traces, (early.runs, late.runs)
+    assert traces == 1
+    last = opened(model, SERIES + 3)
+    assert last._engine is probe._engine
+    assert (last._engine.traces, early.runs, late.runs) == (traces, *runs)
+    for layer in ("first", "logits"):
+        sc.explain(last, query(layer))
+    assert (early.runs, late.runs) == runs
+    assert last._tensors.passes == 1
+    other = opened(model, 1, size=24)  # another size is another series
+    assert early.runs == runs[0] + 1
+    assert other._engine.traces == last._engine.traces
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_the_answers_are_the_same(name):
+    model = STRUCTURES[name]()
+    rng = np.random.default_rng(3)
+    shape = [16 if n is None else n for n in model.inputs[0].shape[1:]]
+    xs = rng.normal(size=(SERIES + 1, *shape))
+    probes = []
+    for x in xs:
+        probes.append(sc.open_probe(model, x))
+        probes[-1]._engine.settle()
+    alone = sc.open_probe(STRUCTURES[name](), xs[-1])
+    last = probes[-1]
+    np.testing.assert_allclose(last.logits, alone.logits, rtol=1e-4, atol=1e-4 * np.abs(alone.logits).max())
+    for info, same in zip(last.layers, alone.layers, strict=True):  # raw operations are numbered in each process
+        expected = alone.activations(same.name)
+        np.testing.assert_allclose(last.activations(info.name), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    assert last._tensors.shapes == alone._tensors.shapes
+    assert last._tensors.floating == alone._tensors.floating
+
+
+def test_weights_are_not_baked_in():
+    model = small()
+    probe = opened(model, SERIES + 1)
+    before = probe.logits
+    model.get_layer("dec").kernel.assign(2 * model.get_layer("dec").kernel)
+    again = sc.open_probe(model, image(seed=SERIES))
+    assert not np.allclose(again.logits, before)
+    fresh = small()
+    fresh.set_weights(model.get_weights())
+    np.testing.assert_allclose(again.logits, sc.open_probe(fresh, image(seed=SERIES)).logits, rtol=1e-4, atol=1e-5)
+
+
+def test_what_does_not_fit_is_not_computed_all_at_once():
+    model, early, _ = counted()
+    probe = opened(model, SERIES + 1)
+    runs = early.runs
+    for seed in range(2):
+        tight = KerasProbe(probe._engine, image(seed=seed)[None], image=probe.image, budget=10_000)
+        assert early.runs == runs + 1 + seed
+        assert tight._tensors.held_bytes <= 10_000
+
+
+def test_labels_are_the_most_probable_classes():
+    probe = opened(small(), 1)
+    np.testing.assert_array_equal(probe.labels, probe.probabilities.argmax(-1))
