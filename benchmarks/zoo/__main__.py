@@ -64,7 +64,7 @@ def missed(family: str, name: str, size: int, found: dict) -> list[str]:
 def row(name: str, size: int, found: dict) -> str:
     """One line of the table."""
     if "failed" in found:
-        return f"| {name} | {size} | not checked: {found['failed'].replace('|', '/')} | | | | | | | |"
+        return f"| {name} | {size} | {found['failed'].replace('|', '/')[:200]} | | | | | | | |"
     cells = [
         name, size, f"{found['parameters'] / 1e6:.1f}", f"{found['layers']} of {found['steps']}", f"{found['error']:.0e}",
         f"{found['first_forward_s']:.1f}", f"{found['open_s']:.1f}",
@@ -89,13 +89,18 @@ def table(results: dict) -> str:
         for name in builders:
             for size in (256, 512):
                 found = results["networks"].get(f"{family}/{name}/{size}")
-                if found is not None:
-                    lines.append(row(name, size, found))
-                    count += "failed" not in found
-                    misses += [f"- {name}, {size} px: {text}." for text in missed(family, name, size, found)]
-        if lines:
-            parts += [f"### {family}", "\n".join([HEADER, *lines])]
-    parts += ["### Targets", f"Of {count} networks that could be built:"]
+                found = found or {"failed": "not measured yet"}
+                lines.append(row(name, size, found))
+                count += "failed" not in found
+                misses += [f"- {name}, {size} px: {text}." for text in missed(family, name, size, found)]
+        parts += [f"### {family}", "\n".join([HEADER, *lines])]
+    busiest = max((found.get("load", 0) for found in results["networks"].values()), default=0)
+    cores = results.get("cores", 1)
+    parts.append(
+        f"The machine had {cores} cores and a load of up to {busiest:.0f}"
+        + (": others worked on it, and the seconds are too long by about that." if busiest > 1.5 * cores else ".")
+    )
+    parts += ["### Targets", f"Of {count} networks that were measured:"]
     parts.append("\n".join(["MISSED:", "", *misses]) if misses else "no target is missed.")
     return "\n\n".join(parts)
 
@@ -120,7 +125,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the table into docs/zoo.md")
     asked = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"networks": {}}
-    results["versions"] = installed()
+    results["versions"], results["cores"] = installed(), os.cpu_count()
     found_misses = 0
     for size in asked.sizes:
         for family, builders in ZOO.items():

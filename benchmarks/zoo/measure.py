@@ -32,6 +32,13 @@ def spread(items, count):
     return [items[i] for i in sorted({round(i) for i in np.linspace(0, len(items) - 1, count)})]
 
 
+def called(model, x):
+    """What the model answers: some are built on a list of one input, and want a list."""
+    import keras
+
+    return model(keras.tree.pack_sequence_as(model.input, [x]), training=False)
+
+
 def reference(model, step, call, x, *, field, squash, output):
     """The gradient of <field, logits> at a layer by one eager pass of the user's model under a tape."""
     import keras
@@ -49,7 +56,7 @@ def reference(model, step, call, x, *, field, squash, output):
     object.__setattr__(layer, "call", tapped)
     try:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            y = keras.tree.flatten(model(x, training=False))[output]
+            y = keras.tree.flatten(called(model, x))[output]
             if squash == "softmax":  # exact but for a number a pixel, in which the field sums to zero
                 y = tf.math.log(y)
             elif squash == "sigmoid":
@@ -70,6 +77,8 @@ def compare(probe, model, names):
     for name in names:
         step = next(step for step in engine.plan.steps if step.path == name)
         call = [s.path for s in engine.plan.steps if s.layer is step.layer].index(name)
+        probe.pullback(name, field)
+        engine.settle()  # compiled now; and no trace runs in another thread while the layer is tapped
         ours = probe.pullback(name, field).gradients
         theirs = reference(model, step, call, probe.x, field=field, squash=squash, output=engine._output_index).reshape(
             ours.shape
@@ -94,7 +103,7 @@ def measure(family, name, size):
     x = np.random.default_rng(0).uniform(0, 1, (1, *shape)).astype(np.float32)
 
     start = time.perf_counter()
-    model(x, training=False)
+    called(model, x)
     found |= {"first_forward_s": time.perf_counter() - start, "peak_before": peak()}
 
     import segcam_widgets as sc

@@ -60,8 +60,8 @@ def input_shape(model: Any) -> Shape:
     if len(model.inputs) != 1:
         names = ", ".join(str(t.name) for t in model.inputs)
         raise UnsupportedModelError(
-            f"`model` must have one input, the image. Received: {len(model.inputs)} inputs ({names}). Give the others a "
-            "fixed value: keras.Model(image, model([image, other]))."
+            f"`model` must have one input, the image. Received: {len(model.inputs)} inputs ({names}). Make the others "
+            "of the image, other = 0 * image[..., :1] say: keras.Model(image, model([image, other]))."
         )
     shape = tuple(model.inputs[0].shape)
     if len(shape) != 4:
@@ -69,6 +69,13 @@ def input_shape(model: Any) -> Shape:
             f"`model` must take an image, (H, W, channels). Received: a model whose input has shape {shape[1:]}."
         )
     return shape
+
+
+def called(model: Any, x: Any) -> Any:
+    """What the model itself answers; one that was built on a list or a dictionary of one input is given such."""
+    if isinstance(model, keras.Function) and has_graph(model):
+        x = keras.tree.pack_sequence_as(model.input, [x])
+    return model(x, training=False)
 
 
 def record_model(model: Any, size: Sequence[int]) -> Recorded:

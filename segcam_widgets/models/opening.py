@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from segcam_widgets.errors import SegCamError, UnsupportedModelError, first_line
-from segcam_widgets.models.adapt import input_shape
+from segcam_widgets.models.adapt import called, input_shape
 from segcam_widgets.models.engine import Engine, engine_for
 from segcam_widgets.models.inputs import Given, check, prepare
 from segcam_widgets.models.load import as_model
@@ -82,7 +82,7 @@ def open_probe(
         probe = _bind(engine, array, say)
     _ = probe.logits  # a model that answers NaN says so here, not at the first question
     if not engine.verified:
-        probe.prediction.must_agree(engine.own_output(keras_model(array, training=False)))
+        probe.prediction.must_agree(engine.own_output(called(keras_model, array)))
         engine.verified = True
     probe.placement = prepared.placement
     for remark in prepared.remarks:

@@ -265,8 +265,8 @@ def test_several_inputs():
     entries = [keras.Input((SIZE, SIZE, 3), name=name) for name in ("photo", "depth")]
     model = keras.Model(entries, Seeds().conv(2, 1, activation="softmax")(layers.Concatenate()(entries)))
     assert refused(model, image(), error=sc.UnsupportedModelError) == (
-        "`model` must have one input, the image. Received: 2 inputs (photo, depth). Give the others a fixed value: "
-        "keras.Model(image, model([image, other]))."
+        "`model` must have one input, the image. Received: 2 inputs (photo, depth). Make the others of the image, "
+        "other = 0 * image[..., :1] say: keras.Model(image, model([image, other]))."
     )
 
 
