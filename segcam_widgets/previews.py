@@ -65,11 +65,12 @@ class Previews:
 
     def __init__(self, budget: int = HELD) -> None:
         self.worker: NewestWins[Topic, VoteField] = NewestWins(
-            self._collect, self._keep, lambda topic, error: None, name="segcam-votes"
+            self._collect, self._keep, self._refuse, name="segcam-votes"
         )
         self.budget = budget
         self._held: tuple[Topic, VoteField] | None = None
         self._begun: tuple[Topic, Collector] | None = None
+        self._refused: set[str] = set()  # layers that nothing can be pushed through
         self._times: dict[str, list[float]] = {}
         self._probe: Probe | None = None
 
@@ -120,7 +121,7 @@ class Previews:
         """A query was answered with gradients in so many seconds: collect votes at rest, if they would be quicker."""
         query = explanation.query
         if probe is not self._probe:
-            self._probe, self._times = probe, {}
+            self._probe, self._times, self._refused = probe, {}, set()
             self._forget()
         times = self._times.setdefault(query.layer, [])
         times.append(seconds)
@@ -133,7 +134,7 @@ class Previews:
         layer = probe.layer(query.layer)
         usual = min(times)
         quick = len(times) < 2 or usual < QUICK_SECONDS  # the first traces the tail
-        if query.method != METHOD or quick or layer.shape[2] * usual > PATIENCE_SECONDS:
+        if query.method != METHOD or quick or query.layer in self._refused or layer.shape[2] * usual > PATIENCE_SECONDS:
             return False
         return bytes_needed(probe, layer, QuestionBasis((Question.of(query),), probe)) <= self.budget
 
@@ -163,6 +164,11 @@ class Previews:
     def _keep(self, topic: Topic, field: VoteField) -> None:
         if topic.probe is self._probe:
             self._held, self._begun = (topic, field), None
+
+    def _refuse(self, topic: Topic, error: Exception) -> None:
+        """Gradients answer there as before, and nobody asked for votes: not a word."""
+        if topic.probe is self._probe:
+            self._refused.add(topic.layer)
 
     def close(self) -> None:
         """End the worker, and let go of the votes."""

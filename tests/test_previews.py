@@ -188,13 +188,18 @@ def test_another_image_drops_the_votes(view):
 
 
 def test_what_cannot_be_pushed_is_not_mentioned(view):
-    class Stiff(ArrayProbe):
+    class Stiff(Counting):
         def pushforward(self, layer, tangent, bypass=None):
+            self.pushes += 1
             raise sc.UnsupportedModelError("no")
 
-    one = ready(view(), Stiff())
+    probe = Stiff()
+    one = ready(view(), probe)
     assert not one.ready
-    assert one.explained(Stiff(), query(), always) is not None
+    for index in (0, 1):
+        ready(one, probe, query(index=index))
+    assert probe.pushes == 1  # tried once, and not at every rest
+    assert isinstance(one.explained(probe, query(), always), sc.Explanation)
 
 
 def test_closing_lets_go():
