@@ -13,7 +13,7 @@ from segcam_widgets.diagnosis.rule import Hit
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-WRITTEN = [DOCS / "asking.md", *sorted((DOCS / "how-to").glob("*.md"))]
+WRITTEN = [DOCS / "asking.md", DOCS / "models-and-images.md", *sorted((DOCS / "how-to").glob("*.md"))]
 PAGES = sorted(path for path in [*DOCS.glob("*.md"), *DOCS.glob("how-to/*.md"), ROOT / "README.md"])
 
 
