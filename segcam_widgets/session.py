@@ -222,7 +222,9 @@ def explainer(
     fail: Callable[[tuple[Probe, CamQuery], Exception], None],
     busy: Callable[[bool], None] = lambda _: None,
     tell: Callable[[float, str], None] = lambda fraction, text: None,
-    quick: Callable[[tuple[Probe, CamQuery], Callable[[], bool]], Explanation] = lambda request, wanted: explain(*request),
+    quick: Callable[[tuple[Probe, CamQuery], Callable[[], bool]], Explanation] = lambda request, wanted: explain(
+        *request
+    ),
 ) -> NewestWins[tuple[Probe, CamQuery], Explanation]:
     """A worker that answers (probe, query) with an explanation, and at rest lets the probe get ready for the next layers.
 
