@@ -132,7 +132,7 @@ def test_a_later_image_that_does_not_fit_is_said_in_the_widget(explore, demo):
 
 def test_the_real_network_answers_on_the_worker_as_it_does_here(explore, probe):
     explorer = explore(probe)
-    for number, layer in enumerate(probe.layers[::3]):
+    for number, layer in enumerate(probe.layers[::7]):
         quick = [m for m in sc.METHODS.values() if not m.slow]
         slow = [m for m in sc.METHODS.values() if m.slow][number : number + 1]  # one at each of the first layers
         for method in (*quick, *slow):
