@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FRAMES = ("curves", "classes", "cascades")
+LITTLE = 0.2
+"""A score that changes by less than this share of itself, when all pixels are taken away, tells little of their order."""
 MEASURED = tuple(f.name for f in fields(Similarity))
 
 
@@ -82,9 +84,11 @@ def _scope_table(found: Faithfulness, scope: str) -> Table:
             extreme = min(values) if test == "deletion" else max(values)
             best |= {(i, column + 1) for i, value in enumerate(values) if value == extreme}
     ends = found.curve(found.maps[0], scope, "deletion").mean()
+    little = abs(ends[-1] - ends[0]) < LITTLE * abs(ends[0])
     about = (
-        f"S is {number(float(ends[0]))} for the image and {number(float(ends[-1]))} with all of these pixels taken away. Area "
-        "under the curve: deletion better low (↓), insertion better high (↑); the best of a column is bold."
+        f"S is {number(float(ends[0]))} for the image and {number(float(ends[-1]))} with all of these pixels taken away"
+        f"{': too little for an order to matter much' if little else ''}. Area under the curve: deletion better low (↓), "
+        "insertion better high (↑); the best of a column is bold."
     )
     return Table(f"Deletion and insertion of {SCOPE_WORDS[scope]}", about, header, rows, frozenset(best))
 

@@ -349,6 +349,17 @@ def test_markdown_tables_are_tables(deep):
     assert "**" in text
 
 
+def test_a_scope_that_does_nothing_to_the_score_is_told(values):
+    probe = additive(values)  # a pixel is seen by its own logit alone
+    query = replace(QUERY, region=sc.Mask(values > 0))
+    text = faithfulness(probe, query, fill="zero", checks="curves").to_markdown()
+    told = {
+        part.partition("\n")[0]: "too little for an order to matter much" in part for part in text.split("### ")[1:4]
+    }
+    assert list(told.values()) == [False, True, False]
+    assert "the pixels around the region" in list(told)[1]
+
+
 def test_the_best_of_a_column_is_bold(deep):
     text = deep.to_markdown().partition("### Deletion and insertion of the region's own pixels")[2].partition("###")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")][2:]
