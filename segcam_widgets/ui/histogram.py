@@ -92,7 +92,7 @@ class ChannelHistogram(W.VBox):
             padding_x=0,
             animation_duration=0,
             display_toolbar=False,  # it would lie over the bars, and its icons are not there without the internet
-            layout=W.Layout(width="100%", min_width="280px", height="230px"),
+            layout=W.Layout(width="100%", min_width="280px", height="230px", margin="2px 0"),
         )
         figure.add_class("segcam-histogram")
         return figure

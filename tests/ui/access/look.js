@@ -138,6 +138,14 @@
     return most;
   }
 
+  /** What scrolls to a side, or is meant not to scroll at all: part of it is out of sight, and it is a stop of the Tab key. */
+  function scrolling(root) {
+    return seen(root)
+      .filter((e) => /auto|scroll/.test(getComputedStyle(e).overflowX) && !e.matches(".segcam-channels, .sa-box"))
+      .filter((e) => e.scrollWidth > e.clientWidth || (e.scrollHeight > e.clientHeight && !e.matches(".segcam-legend")))
+      .map((e) => tell(e, `${e.scrollWidth} x ${e.scrollHeight} in ${e.clientWidth} x ${e.clientHeight}`));
+  }
+
   // ---------------------------------------------------------------- jumps
   let watched = null;
   const cornerOf = (e) => {
@@ -175,5 +183,5 @@
     return { shown: outlineStyle !== "none" && parseFloat(outlineWidth) >= 2, outlineColor, outlineWidth, boxShadow, ratio };
   }
 
-  window.look = { pale, cut, overlapping, sideways, watch, moved, isSeen, tell, outlined, CONTROLS };
+  window.look = { pale, cut, overlapping, sideways, scrolling, watch, moved, isSeen, tell, outlined, CONTROLS };
 })();

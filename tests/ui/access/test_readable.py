@@ -43,6 +43,7 @@ def check_layout(view, state):
         view.resize(width)
         assert view.in_the_end("cut") == [], (state, width)
         assert view.look("overlapping") == [], (state, width)
+        assert view.in_the_end("scrolling") == [], (state, width)
         assert view.look("sideways") <= 0, (state, width)
 
 
