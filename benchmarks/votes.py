@@ -48,14 +48,9 @@ class Bench:
 
     def candidates(self, layer: str, own: sc.VoteField, everything: sc.VoteField | None):
         """What takes turns: (turn) -> weights (K,), or a map."""
-        outer = self.cotangent(0).contrast is not None  # else the mask is told by the query
-
-        def votes(turn: int):
-            return own.weights(self.cotangent(turn)) if outer else own.weights_for(self.query(layer, turn))
-
         found = {
             "gradient": lambda turn: pooled(self.probe.pullback(layer, self.cotangent(turn)).gradients),
-            "votes": votes,
+            "votes": lambda turn: own.weights_in(self.mask(turn)),
             "all classes": lambda turn: everything.weights(self.cotangent(turn)),
             "preview map": lambda turn: preview(self.probe, own, self.query(layer, turn)).cam,
         }

@@ -15,7 +15,8 @@ from segcam_widgets.core.preview import METHOD, Preview, preview
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.vote_basis import Question, QuestionBasis
-from segcam_widgets.core.votes import BUDGET, Collector, VoteField, bytes_needed
+from segcam_widgets.core.vote_field import VoteField
+from segcam_widgets.core.votes import BUDGET, Collector, bytes_needed
 from segcam_widgets.errors import Cancelled, SegCamError
 from segcam_widgets.session import NewestWins
 

@@ -10,7 +10,8 @@ from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_ma
 from segcam_widgets.core.probe import Float, Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.core.votes import channel_of, raised
+from segcam_widgets.core.vote_field import channel_of
+from segcam_widgets.core.votes import raised
 
 
 @dataclass(frozen=True, eq=False)

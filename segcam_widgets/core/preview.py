@@ -13,7 +13,7 @@ from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.methods import weighted_map
 from segcam_widgets.core.probe import Float, Probe
 from segcam_widgets.core.query import CamQuery, resolve
-from segcam_widgets.core.votes import VoteField
+from segcam_widgets.core.vote_field import VoteField
 
 METHOD = "seg-grad-cam"
 """The method whose weights votes are; others look at the gradients themselves."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, report, score_input
+from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
 from segcam_widgets.core.explanation import is_empty, positive_share
 from segcam_widgets.core.probe import LayerInfo, LayerSweep, Probe, Progress
+from segcam_widgets.core.progress import report
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.region import Region
 from segcam_widgets.core.regions import PredictedClass, class_index

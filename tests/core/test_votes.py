@@ -12,7 +12,8 @@ import segcam_widgets as sc
 from segcam_widgets.core.channel_votes import channel_votes
 from segcam_widgets.core.preview import preview
 from segcam_widgets.core.probe import Cotangent
-from segcam_widgets.core.votes import CHUNK, Collector, basis_for
+from segcam_widgets.core.vote_basis import basis_for
+from segcam_widgets.core.votes import CHUNK, Collector
 from tests.core.fake_probe import linear_head, random_network, softplus
 from tests.core.strategies import PROPERTY, close
 
@@ -164,6 +165,27 @@ def test_several_questions_in_one_field():
               sc.explain(probe, replace(query, region=region)).pooled_gradients)  # fmt: skip
     with pytest.raises(sc.SegCamError, match="Received: another contrast"):
         field.weights(np.random.default_rng(0).normal(size=(12, 12, 3)))
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_a_mask_is_all_that_a_held_question_needs(score):
+    probe = random_network(5)
+    asked = [sc.CamQuery("deep", c, score=score) for c in (2, 0)]
+    field = sc.votes(probe, "deep", queries=asked)
+    mask = disc(12, 4, 8, 3)
+    for number, query in enumerate(asked):
+        agree(field.weights_in(mask, number), sc.explain(probe, replace(query, region=sc.Mask(mask))).pooled_gradients)
+    for arguments, words in (
+        ((mask.astype(int),), r"`mask` must be bool and of shape \(12, 12\). Received: int64, \(12, 12\)"),
+        ((mask[:4],), r"Received: bool, \(4, 12\)"),
+        ((mask, 2), "`question` must be 0 to 1. Received: 2"),
+    ):
+        with pytest.raises(sc.SegCamError, match=words):
+            field.weights_in(*arguments)
+    with pytest.raises(sc.EmptyRegionError, match="False everywhere"):
+        field.weights_in(np.zeros((12, 12), bool))
+    with pytest.raises(sc.SegCamError, match="needs the votes of a question"):
+        sc.votes(probe, "deep").weights_in(mask)
 
 
 def test_two_classes_hold_no_mean():
