@@ -36,7 +36,7 @@ STYLE = """<style>
 .segcam-waterfall td { text-align: right; padding: 2px 0 2px 8px; white-space: nowrap; }
 .segcam-waterfall .segcam-track { position: relative; width: 60%; padding: 0; }
 .segcam-narrow .segcam-waterfall .segcam-track { width: 45%; }
-.segcam-track b { position: absolute; top: 3px; bottom: 3px; }
+.segcam-track b { position: absolute; top: calc(50% - 8px); height: 16px; }
 .segcam-track i.segcam-zero { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--jp-border-color1, #999); }
 .segcam-waterfall tr:last-child :is(th, td) { border-top: 1px solid var(--jp-border-color1, #999); }
 .segcam-waiting { color: var(--jp-ui-font-color2, #595959); }
@@ -47,13 +47,14 @@ STYLE = """<style>
 .segcam-narrow .segcam-channels :is(th, td) { padding: 1px 5px; }
 .segcam-channels th { position: sticky; top: 0; background: var(--jp-layout-color1, #fff); }
 .segcam-maps { display: flex; flex-wrap: wrap; gap: 12px; min-height: 190px; }
-.segcam-maps figure { margin: 0; } .segcam-maps figcaption { max-width: 170px; }
+.segcam-maps figure { margin: 0; width: 150px; }
 .segcam-votes { display: flex; flex-wrap: wrap; gap: 4px 12px; min-height: 190px; margin-top: 8px; }
-.segcam-votes figure { margin: 0; } .segcam-votes > div { flex: 1 1 180px; max-width: 34em; }
-.segcam-votes img { width: 160px; height: auto; border: 1px solid var(--jp-border-color2, #ccc); }
+.segcam-votes figure { margin: 0; width: 150px; } .segcam-votes > div { flex: 1 1 180px; max-width: 34em; }
+.segcam-votes img { width: 100%; box-sizing: border-box; height: auto; border: 1px solid var(--jp-border-color2, #ccc); }
 .segcam-votes p { margin: 0 0 6px; line-height: 1.4; }
 .segcam-scale b { display: inline-block; width: 60px; height: 10px; border: 1px solid var(--jp-border-color1, #999); }
-.segcam-maps img { width: 160px; height: auto; image-rendering: pixelated; border: 1px solid var(--jp-border-color2, #ccc); }
+.segcam-maps img { width: 100%; box-sizing: border-box; height: auto; image-rendering: pixelated;
+  border: 1px solid var(--jp-border-color2, #ccc); }
 </style>"""
 
 NO_SENTENCE = '<div class="segcam-sentence"></div>'
