@@ -1,0 +1,1 @@
+"""This package beside the other ways to get a Grad-CAM of a Keras segmentation network."""
