@@ -20,6 +20,8 @@ from segcam_widgets.ui import words
 from segcam_widgets.ui.pictures import figure
 
 Asked = tuple[Probe, Explanation, int]
+FULL = 90
+"""Per cent of the voting pixels that are paler than full colour."""
 PAUSE = 0.2
 """Seconds without another question before votes are asked for: a hand that draws does not wait for them."""
 
@@ -138,10 +140,12 @@ WAITING = '<div class="segcam-waiting">Which pixels give it its weight: working 
 
 def votes_html(probe: Probe, explanation: Explanation, found: ChannelVotes) -> str:
     """Which output pixels pull a channel's weight up and which down: the picture, what its colours mean, and words."""
-    limit = float(np.abs(found.values).max())
+    voting = np.abs(found.values[found.values != 0])
+    # a few pixels at edges outvote the rest by far: against these nothing else could be seen
+    limit = float(np.percentile(voting, FULL)) if voting.size else 1.0
     pale = _pale(probe.image)
-    pixels = overlay(pale, cam=found.values, mask=found.mask, limit=limit or 1.0, cam_opacity=1.0)
-    picture = figure(pixels, f"votes on channel {found.channel}", f"one a pixel, scale ±{limit:.3g}")
+    pixels = overlay(pale, cam=found.values, mask=found.mask, limit=limit, cam_opacity=1.0)
+    picture = figure(pixels, f"votes on channel {found.channel}", f"one a pixel, full colour from ±{limit:.3g} on")
     legend = (
         f'<span class="segcam-scale" aria-hidden="true">{SCALE}</span> blue pixels pull the channel\'s weight for '
         f"<i>{escape(explanation.class_name)}</i> down, red ones up; the region is outlined."

@@ -44,7 +44,8 @@ def test_the_pixels_that_give_a_channel_its_weight(show):
     assert found.summary() in html
     assert f"pooled gradient {explorer.explanation.pooled_gradients[5]:+.3g}" in html
     assert "blue pixels pull the channel's weight for <i>sea</i> down, red ones up; the region is outlined" in html
-    assert f'alt="votes on channel 5: one a pixel, scale ±{np.abs(found.values).max():.3g}"' in html
+    limit = np.percentile(np.abs(found.values[found.values != 0]), 90)
+    assert f'alt="votes on channel 5: one a pixel, full colour from ±{limit:.3g} on"' in html
     pixels = picture(html)
     assert pixels.shape == (*explorer.probe.image.shape[:2], 3)
     red, blue = pixels[..., 0] - pixels[..., 2] > 60, pixels[..., 2] - pixels[..., 0] > 60
@@ -100,6 +101,34 @@ def test_what_cannot_be_pushed_is_said(show):
     html = explorer.channels.votes.value
     assert "No votes for channel 1: `layer` &#x27;deep&#x27; is followed by an op that &lt;cannot&gt;." in html
     assert "activation of channel 1" in explorer.channels.maps.value
+
+
+def test_a_loud_pixel_does_not_hide_the_rest(show):
+    class Loud(ArrayProbe):
+        def pushforward(self, layer, tangent, bypass=None):
+            pushed = super().pushforward(layer, tangent, bypass).copy()
+            pushed[3, 3] *= 1000
+            return pushed
+
+    explorer = show(Loud())
+    explorer.query = sc.CamQuery("deep", 0, sc.Everything())
+    assert explorer.flush()
+    explorer.channels.selected_index = 0
+    pixels = picture(votes(explorer))
+    coloured = np.abs(pixels[..., 0] - pixels[..., 2]) > 40
+    assert coloured.mean() > 0.3
+
+
+def test_a_channel_without_votes_says_so(show):
+    class Deaf(ArrayProbe):
+        def pushforward(self, layer, tangent, bypass=None):
+            return 0 * super().pushforward(layer, tangent, bypass)
+
+    explorer = show(Deaf())
+    explorer.query = sc.CamQuery("deep", 0, sc.Everything())
+    assert explorer.flush()
+    explorer.channels.selected_index = 0
+    assert "No pixel of the region pulls on channel 0." in votes(explorer)
 
 
 def test_names_are_escaped(show):
