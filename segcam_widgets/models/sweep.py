@@ -88,7 +88,8 @@ def _run(
     x = tensors.get([entry])[0]
     make = partial(sweep, engine.plan, engine.logits.slot, head, targets)
     key = ("sweep", tuple(tensors.shapes[entry]))
-    built: Live | None = engine.compiled(key, lambda: halves(make, [x, [], field]), len(engine.plan.steps) > DEEP)
+    deep = len(engine.plan.steps) > DEEP and tensors.fit_whole  # eagerly it would hold every tensor at once
+    built: Live | None = engine.compiled(key, lambda: halves(make, [x, [], field]), deep)
     if built is None:
         return keras.tree.flatten(make()(x, [], field))
     if built.backward is None or not tensors.fits(built.slots, built.rest_bytes):

@@ -106,6 +106,11 @@ class Activations:
         """What all tensors seen so far take together."""
         return sum(self._bytes.values())
 
+    @property
+    def fit_whole(self) -> bool:
+        """Whether all of them can be held together."""
+        return self.all_bytes <= self._held.budget
+
     def fits(self, slots: Iterable[int], extra: int = 0) -> bool:
         """Whether these slots and some bytes more can be held together."""
         return sum(self._bytes.get(slot, 0) for slot in set(slots)) + extra <= self._held.budget
@@ -149,7 +154,7 @@ class Activations:
         self.passes += 1
         readers = Counter(slot for step in steps for slot in step.inputs)
         # where the whole does not fit, what was not asked for would push out what was
-        choosy = self.all_bytes > self._held.budget
+        choosy = not self.fit_whole
 
         def after(step: Step) -> None:
             for slot in step.outputs:
