@@ -55,9 +55,17 @@ def test_the_code_of_the_pages_runs(tmp_path):
 
 def test_links_of_the_readme_lead_somewhere():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r'<img src="([^"]+)"', text)
+    targets = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r'(?:src|srcset)="([^"]+)"', text)
     assert len(targets) > 10
     assert all((ROOT / target).exists() for target in targets), [t for t in targets if not (ROOT / t).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_pictures_are_there_in_light_and_dark(page):
+    shown = re.findall(r'(?:src|srcset)="([^":]+)"', page.read_text(encoding="utf-8"))
+    assert all((page.parent / path).exists() for path in shown), shown
+    for one, other in (("light", "dark"), ("dark", "light")):
+        assert {path.replace(one, other) for path in shown if path.endswith(f"-{one}.png")} <= set(shown)
 
 
 def test_there_is_code_to_run():
