@@ -67,6 +67,23 @@ def reference(model, step, call, x, *, field, squash, output):
         object.__delattr__(layer, "call")
 
 
+@contextlib.contextmanager
+def bare(model, output):
+    """The model without the softmax or sigmoid of an output: random weights drive probabilities to 0, whose logarithm is none."""
+    import keras
+
+    layer = model.outputs[output]._keras_history.operation
+    kept = getattr(layer, "activation", None)
+    if kept is None:
+        yield False
+        return
+    layer.activation = keras.activations.linear
+    try:
+        yield True
+    finally:
+        layer.activation = kept
+
+
 def compare(probe, model, names):
     """The largest relative error at layers, against the tape."""
     field = np.random.default_rng(1).normal(size=probe.logits.shape).astype(np.float32)
