@@ -13,7 +13,7 @@ from segcam_widgets.core.channel_votes import ChannelVotes, channel_votes
 from segcam_widgets.core.colours import diverging_lut
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe
-from segcam_widgets.core.render import overlay, render
+from segcam_widgets.core.render import overlay, render, resize_nearest
 from segcam_widgets.errors import Cancelled
 from segcam_widgets.session import NewestWins
 from segcam_widgets.ui import words
@@ -143,12 +143,11 @@ def votes_html(probe: Probe, explanation: Explanation, found: ChannelVotes) -> s
     voting = np.abs(found.values[found.values != 0])
     # a few pixels at edges outvote the rest by far: against these nothing else could be seen
     limit = float(np.percentile(voting, FULL)) if voting.size else 1.0
-    pale = _pale(probe.image)
-    pixels = overlay(pale, cam=found.values, mask=found.mask, limit=limit, cam_opacity=1.0)
+    pixels = overlay(_lit(probe.image, found.mask), cam=found.values, limit=limit, cam_opacity=1.0)
     picture = figure(pixels, f"votes on channel {found.channel}", f"one a pixel, full colour from ±{limit:.3g} on")
     legend = (
         f'<span class="segcam-scale" aria-hidden="true">{SCALE}</span> blue pixels pull the channel\'s weight for '
-        f"<i>{escape(explanation.class_name)}</i> down, red ones up; the region is outlined."
+        f"<i>{escape(explanation.class_name)}</i> down, red ones up; outside of the region it is dark."
     )
     return (
         f'<div class="segcam-votes">{picture}<div><p>{escape(found.summary())}</p>'
@@ -156,10 +155,15 @@ def votes_html(probe: Probe, explanation: Explanation, found: ChannelVotes) -> s
     )
 
 
-def _pale(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture in light greys: enough to find one's way, and no colours that could be taken for votes."""
-    grey = image.mean(-1, keepdims=True) * 0.45 + 255 * 0.55
-    return np.repeat(np.round(grey).astype(np.uint8), 3, -1)
+def _lit(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The picture in greys, light inside the region and dark outside.
+
+    No colours that could be taken for votes, and no outline: votes are often cast by a region's last pixels, under it.
+    """
+    grey = image.mean(-1)
+    inside = resize_nearest(mask, (image.shape[0], image.shape[1]))
+    shaded = np.where(inside, grey * 0.35 + 255 * 0.65, grey * 0.4)
+    return np.repeat(np.round(shaded).astype(np.uint8)[:, :, None], 3, -1)
 
 
 def _scale() -> str:

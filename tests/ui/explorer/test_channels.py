@@ -43,7 +43,10 @@ def test_the_pixels_that_give_a_channel_its_weight(show):
     found = channel_votes(explorer.probe, query, 5)
     assert found.summary() in html
     assert f"pooled gradient {explorer.explanation.pooled_gradients[5]:+.3g}" in html
-    assert "blue pixels pull the channel's weight for <i>sea</i> down, red ones up; the region is outlined" in html
+    assert (
+        "blue pixels pull the channel's weight for <i>sea</i> down, red ones up; outside of the region it is dark"
+        in html
+    )
     limit = np.percentile(np.abs(found.values[found.values != 0]), 90)
     assert f'alt="votes on channel 5: one a pixel, full colour from ±{limit:.3g} on"' in html
     pixels = picture(html)
@@ -53,6 +56,7 @@ def test_the_pixels_that_give_a_channel_its_weight(show):
     assert not blue[found.values >= 0].any()
     assert (red | blue)[5, 5:15].any()
     assert not (red | blue)[~found.mask].any()  # outside of the region nobody votes
+    assert pixels[~found.mask].max() <= 102 < pixels[found.mask].min(-1).mean()
 
 
 def test_another_channel_region_and_layer(show):
