@@ -49,7 +49,7 @@ STYLE = """<style>
 .segcam-maps { display: flex; flex-wrap: wrap; gap: 12px; min-height: 190px; }
 .segcam-maps figure { margin: 0; width: 150px; }
 .segcam-votes { display: flex; flex-wrap: wrap; gap: 4px 12px; min-height: 190px; margin-top: 8px; }
-.segcam-votes figure { margin: 0; width: 150px; } .segcam-votes > div { flex: 1 1 180px; max-width: 34em; }
+.segcam-votes figure { margin: 0; width: 240px; } .segcam-votes > div { flex: 1 1 180px; max-width: 34em; }
 .segcam-votes img { width: 100%; box-sizing: border-box; height: auto; border: 1px solid var(--jp-border-color2, #ccc); }
 .segcam-votes p { margin: 0 0 6px; line-height: 1.4; }
 .segcam-scale b { display: inline-block; width: 60px; height: 10px; border: 1px solid var(--jp-border-color1, #999); }
