@@ -97,9 +97,10 @@ def compare(probe, model, names):
         probe.pullback(name, field)
         engine.settle()  # compiled now; and no trace runs in another thread while the layer is tapped
         ours = probe.pullback(name, field).gradients
-        theirs = reference(model, step, call, probe.x, field=field, squash=squash, output=engine._output_index).reshape(
-            ours.shape
-        )
+        with bare(model, engine._output_index) as has_logits:
+            kind = "none" if has_logits else squash
+            theirs = reference(model, step, call, probe.x, field=field, squash=kind, output=engine._output_index)
+        theirs = theirs.reshape(ours.shape)
         scale = np.abs(theirs).max()
         errors[name] = float(np.abs(ours - theirs).max() / scale) if scale else float(np.abs(ours).max())
     return errors
