@@ -83,6 +83,7 @@ class Engine:
         self.input_shape = found.shape
         self.input_dtype = found.dtype
         self._traced = found.traced
+        self._fragile = any(_breaks_eagerly(step.layer) for step in steps)
         self.verified = False
         self.traces = 0
         self._functions: OrderedDict[Hashable, Any] = OrderedDict()
@@ -147,13 +148,16 @@ class Engine:
                 return self._functions[key]
             if key in self._pending or key in self._eager:
                 return None
-            if deep and not self._traced:  # steps out of a traced graph take longer eagerly than all of them at once
+            # steps out of a traced graph take longer eagerly than all of them at once
+            if deep and not self._traced and not self._fragile:
                 self._pending[key] = _COMPILER.submit(self._try, key, build)
                 return None
             return self._try(key, build)
 
     def prepare(self, key: Hashable, build: Callable[[], object]) -> None:
         """Build here and now what is not built yet, while other questions go on: they answer eagerly until it is there."""
+        if self._fragile:
+            return
         done: Future[None] = Future()
         with self._lock:
             if key in self._functions or key in self._pending or key in self._eager:
@@ -206,6 +210,17 @@ class Engine:
         with self._lock:
             pending = list(self._pending.values())
         wait(pending, timeout)
+
+
+def _breaks_eagerly(layer: Any) -> bool:
+    """Whether a tape that runs eagerly would end the process: 1x1 kernels with strides on few channels.
+
+    TensorFlow 2.21 with oneDNN writes past an array in the gradient of such a kernel (seen with 6 and 8 input channels, not
+    with 16). Nobody asks for that gradient; a compiled function leaves it out, an eager tape computes it all the same.
+    """
+    if not isinstance(layer, keras.layers.Conv2D) or not layer.built:
+        return False
+    return layer.kernel_size == (1, 1) and max(layer.strides) > 1 and int(layer.kernel.shape[2]) < 16
 
 
 def activation_name(step: Step) -> str | None:
