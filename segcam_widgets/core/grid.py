@@ -72,4 +72,8 @@ def coverage(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.float
     """
     if mask.shape == size:
         return mask.astype(np.float64)
+    if not (mask.shape[0] % size[0] or mask.shape[1] % size[1]):  # whole pixels: to count is quicker than two products
+        rows, cols = mask.shape[0] // size[0], mask.shape[1] // size[1]
+        counts = mask.reshape(size[0], rows, mask.shape[1]).sum(1, dtype=np.int64)
+        return counts.reshape(*size, cols).sum(2) / (rows * cols)
     return overlap_matrix(size[0], mask.shape[0]) @ mask.astype(np.float64) @ overlap_matrix(size[1], mask.shape[1]).T
