@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.networks import NETWORKS
-from benchmarks.peers.page import OTHERS, RESULTS, ROOT, judged, runs_of, write
+from benchmarks.peers.page import OTHERS, RESULTS, ROOT, SIZES, judged, runs_of, write
 from benchmarks.peers.targets import LIVE, reason
 
-SIZES = (256, 512)
 PACKAGES = ("segcam-widgets", "tensorflow", "keras", "keras-hub", "numpy", "medicai", "xplique")
 
 
@@ -87,6 +86,8 @@ def main() -> int:
         start, key = time.monotonic(), f"{network}/{size}"
         parts = None if asked.parts is None else [part for part in asked.parts if part != "memory"]
         found = results["networks"].setdefault(key, {})
+        for stale in ("ended", "left_out"):
+            found.pop(stale, None)
         if parts is None or parts:
             extra = [] if parts is None else ["--parts", *parts]
             found |= ran("measure", network, size, "--seconds", asked.seconds, *extra, limit=asked.limit)

@@ -4,6 +4,7 @@ All answer the same question, Grad-CAM of a class over the region where it is pr
 them know. What can be prepared once for an image and a class (one-hot targets, a mask) is prepared outside of the clock.
 """
 
+import re
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -160,6 +161,13 @@ PEERS = (Textbook, Medicai, Xplique)
 CANDIDATES = {kind.name: kind for kind in (Ours, *PEERS)}
 
 
+def said(error: Exception) -> str:
+    """An error in a line of a table: without the stack in it, and without folders of this machine."""
+    text = " ".join(str(error).split())
+    text = re.sub(r"in user code: .*?(?=\w+Error: )", "", text)
+    return re.sub(r"(/[\w.-]+)+/(?=[\w.-]+)", "", f"{type(error).__name__}: {text}")[:200]
+
+
 def as_loaded(kind: type[Candidate], network: str, size: int, layer: str, x: np.ndarray) -> str:
     """What a peer says to a network as it is loaded, its backbone a model inside of the model; "" where it answers."""
     model = built(network, size)
@@ -167,7 +175,7 @@ def as_loaded(kind: type[Candidate], network: str, size: int, layer: str, x: np.
     try:
         answer = kind(model, x, labels).ask(layer, int(np.bincount(labels.ravel()).argmax()))
     except Exception as error:  # the peers' own, of any kind: the table says which
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        return said(error)
     return "" if np.isfinite(np.asarray(answer)).all() else "its map is not finite"
 
 

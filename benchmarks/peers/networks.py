@@ -73,14 +73,13 @@ NETWORKS = {
         _segformer,
         {
             "last decoder layer": r"sequential_\d+/activation\w*",
-            "last stage": "hierarchical_encoder_3_1",
-            "second stage": "hierarchical_encoder_1_1",
+            "last stage": "output_level_3",
+            "second stage": "output_level_1",
         },
         (
-            r"sequential_\d+/batch_normalization\w*", r"/concatenate\w*", "linear_256", "hierarchical_encoder_3_0",
-            "hierarchical_encoder_2_1",
+            r"sequential_\d+/batch_normalization\w*", r"/concatenate\w*", "linear_256", "output_level_2", "output_level_0",
         ),
-        "hierarchical_encoder_3_1",
+        "output_level_3",
     ),
 }  # fmt: skip
 

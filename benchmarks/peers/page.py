@@ -7,12 +7,15 @@ from statistics import median
 from typing import Any
 
 from benchmarks.peers.growth import MEANING
+from benchmarks.peers.networks import NETWORKS
 from benchmarks.peers.targets import LIVE, Verdict, cold_ratio, reason, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 FIGURES = ROOT / "docs" / "figures"
+SIZES = (256, 512)
+PARTS = {"live": "live queries", "sweep": "the sweep", "atlas": "the atlas", "votes": "votes", "memory": "memory"}
 OTHERS = ("textbook", "medicai", "xplique")
 COLOURS = {LIVE: "#0072b2", "tail": "#999999", "textbook": "#e69f00", "medicai": "#d55e00", "xplique": "#cc79a7"}
 LABELS = {LIVE: "segcam_widgets", "tail": "the tail, forwards alone", "textbook": "compiled textbook recipe"}
@@ -263,12 +266,14 @@ TEXT = """\
 
 <!-- Written by `python -m benchmarks.peers`; edit benchmarks/peers/page.py instead. -->
 
-How long this package takes for a map, beside the other ways to get one from a Keras segmentation network. Measured on
-{date} with {cores} cores ({cpu}), Python {python}, {versions}; the machine had other work to do meanwhile: its load was
-{load}. So **read the ratios**: the candidates take turns in one process, and what is given in brackets is the median, over
-the turns, of how many times as long as `segcam_widgets` another one took. The milliseconds are what that machine took on
-that day. `pip install --no-deps -r benchmarks/peers/requirements.txt`, then `python -m benchmarks.peers --write` measures
-them on yours.
+How long this package takes for a map, beside the other ways to get one from a Keras segmentation network. Measured on {date}
+with {cores} cores ({cpu}); Python {python}, {versions}.
+The machine had other work to do meanwhile: its load was {load}. So **read the ratios**: the candidates take turns in one
+process, and what is given in brackets is the median, over the turns, of how many times as long as `segcam_widgets` another
+one took. The milliseconds are what that machine took on that day. To measure on yours:
+
+    pip install --no-deps -r benchmarks/peers/requirements.txt
+    python -m benchmarks.peers --write
 
 - **textbook** is the usual recipe, compiled: a model of two outputs in one `tf.function` with a gradient tape, traced once.
 - **medicai** {medicai}: `GradCAM(model, target_layer).compute_heatmap(x, target_class_index)`, which runs uncompiled.
@@ -281,6 +286,8 @@ all of them know. The networks have random weights. The peers cannot look into a
 SegFormer of keras-hub are: for them the networks were flattened first; [below](#networks-as-they-are-loaded) is what happens
 if that is not done. Before anything is timed the maps are compared, each made as the peer makes it (ReLU, resized): the
 lowest correlation over classes and peers stands in the table.
+
+{absent}
 
 ## Targets
 
@@ -343,6 +350,9 @@ What happens if nobody flattens the network first: asked for a layer by its name
 
 {nested}
 
+{growth}"""
+
+GROWTH = """\
 ## How cost grows
 
 One thing is changed at a time: of a U-Net of 128 px with 16 channels at full size and 10 classes, asked one level below the
@@ -350,6 +360,20 @@ output; the number of layers, of a plain stack of convolutions asked at its firs
 
 ![Milliseconds a query over size, channels, classes and layers, on logarithmic scales.](figures/benchmark-growth.svg)
 """
+
+
+def absent(results: dict[str, Any]) -> str:
+    """What was not measured, in a sentence."""
+    found = []
+    for size in SIZES:
+        for key, network in NETWORKS.items():
+            run = results["networks"].get(f"{key}/{size}", {})
+            parts = [words for part, words in PARTS.items() if part not in run]
+            if "title" not in run:
+                found.append(f"{network.title} at {size} px")
+            elif parts:
+                found.append(f"{network.title} at {size} px: {', '.join(parts)}")
+    return f"Not measured yet: {'; '.join(found)}." if found else ""
 
 
 def text_of(results: dict[str, Any]) -> str:
@@ -361,8 +385,9 @@ def text_of(results: dict[str, Any]) -> str:
         date=about["date"], cores=about["cores"], cpu=about["cpu"], python=about["python"],
         versions=", ".join(f"{name} {versions[name]}" for name in ("tensorflow", "keras", "keras-hub", "numpy")),
         load=f"{min(loads):.1f} to {max(loads):.1f}", medicai=versions["medicai"], xplique=versions["xplique"],
-        targets=targets(results), live=live(results), cold=cold(results), new_image=new_image(results),
+        absent=absent(results), targets=targets(results), live=live(results), cold=cold(results), new_image=new_image(results),
         sweep=sweep(results), votes=votes(results), atlas=atlas(results), memory=memory(results), nested=nested(results),
+        growth=GROWTH if "growth" in results else "",
     )  # fmt: skip
 
 
