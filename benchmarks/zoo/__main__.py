@@ -93,14 +93,14 @@ def table(results: dict) -> str:
                 lines.append(row(name, size, found))
                 count += "failed" not in found
                 misses += [f"- {name}, {size} px: {text}." for text in missed(family, name, size, found)]
-        parts += [f"### {family}", "\n".join([HEADER, *lines])]
+        parts += [f"## {family}", "\n".join([HEADER, *lines])]
     busiest = max((found.get("load", 0) for found in results["networks"].values()), default=0)
     cores = results.get("cores", 1)
     parts.append(
         f"The machine had {cores} cores and a load of up to {busiest:.0f}"
         + (": others worked on it, and the seconds are too long by about that." if busiest > 1.5 * cores else ".")
     )
-    parts += ["### Targets", f"Of {count} networks that were measured:"]
+    parts += ["## Targets", f"Of {count} networks that were measured:"]
     parts.append("\n".join(["MISSED:", "", *misses]) if misses else "no target is missed.")
     return "\n\n".join(parts)
 
