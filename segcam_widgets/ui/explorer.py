@@ -73,6 +73,7 @@ class SegCamExplorer(W.VBox):
         self._sources = Sources(probe)
         self._probe: Probe | None = None
         self._answered: Probe | None = None  # whom the explanation on view is about
+        self._concluded: Explanation | None = None  # whose diagnosis was asked for
         self._lock = threading.RLock()  # Jupyter calls handlers on two threads
         self._showing = False
         self._restoring = False
@@ -222,8 +223,18 @@ class SegCamExplorer(W.VBox):
                 query = self.controls.query(self.region.region(self.controls.class_slider.value, live))
                 if not (live and is_slow(query)):  # it could not follow the hand, and is asked when the hand lets go
                     self.query = query
+                if not live:
+                    self._let_go()
             except Exception as error:  # nobody sees what is raised in a handler
                 self._say_error(words.in_words(error))
+
+    def _let_go(self) -> None:
+        """A hand that rested before it let go asks nothing new: its last question was answered while it drew."""
+        explanation = self.explanation
+        if explanation is None or explanation is self._concluded or self._answered is not self._probe:
+            return
+        if explanation.query == self.query:
+            self._conclude(self.probe, explanation)
 
     # -------------------------------------------------------------- answering, on the session's thread
 
@@ -260,16 +271,25 @@ class SegCamExplorer(W.VBox):
             self.channels.show(request[0], explanation, self.histogram.channel.value)
             self.evidence.show(request[0], explanation)
             self.atlas.show(request[0], explanation)
-            if self.canvas.draft is None:  # while one draws, the next question is on its way
-                self.findings.ask(request[0], explanation.query, explanation)
             self.sentence.value = words.sentence(explanation)
-            named = code.name_of(request[0])
-            explorer = None if named else code.name_of(self)
-            place = named or (f"{explorer}.probe" if explorer else "probe")
-            self.copy.text = code.cell(explanation.query, explanation.class_names, place)
+            if self.canvas.draft is None:  # while one draws, the next question is on its way
+                self._conclude(request[0], explanation)
             self._say_error("")
             self.controls.mark_blank(explanation.query.layer, explanation.is_empty)
             self._draw_legend(request[0], explanation.query)
+
+    def _conclude(self, probe: Probe, explanation: Explanation) -> None:
+        """What waits until the hand has let go: diagnosis and code."""
+        self._concluded = explanation
+        self.findings.ask(probe, explanation.query, explanation)
+        self.copy.text = self._code(probe, explanation)
+
+    def _code(self, probe: Probe, explanation: Explanation) -> str:
+        """The cell that makes an explanation again, with the names that the notebook has for things."""
+        named = code.name_of(probe)
+        explorer = None if named else code.name_of(self)
+        place = named or (f"{explorer}.probe" if explorer else "probe")
+        return code.cell(explanation.query, explanation.class_names, place)
 
     def _draw_legend(self, probe: Probe, query: CamQuery) -> None:
         palette = class_colours(len(probe.class_names))

@@ -8,6 +8,8 @@ from typing import Any
 
 import ipywidgets as W
 
+SOON = 0.2
+"""Seconds of work before the page hears of it: while one draws, each answer would cost two messages that nobody sees."""
 OFTEN = 0.1
 """Seconds between two messages to the page: a bar need not move more smoothly."""
 WORKING = "working …"
@@ -25,6 +27,7 @@ class Waiting(W.HBox):
     def __init__(self, on_stop: Callable[[], None]) -> None:
         self._told = 0.0
         self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
         self.words = W.HTML(WORKING)
         self.stop = W.Button(
             description="Cancel", tooltip="Cancel what runs: the picture stays as it is", layout=W.Layout(width="auto")
@@ -40,7 +43,23 @@ class Waiting(W.HBox):
             self._told = 0.0
             self.words.value = WORKING
             self.stop.layout.display = "none"
-            (self.add_class if on else self.remove_class)("segcam-on")
+            self._end_timer()
+            if on:
+                self._timer = threading.Timer(SOON, self._appear)
+                self._timer.daemon = True
+                self._timer.start()
+            else:
+                self.remove_class("segcam-on")
+
+    def _appear(self) -> None:
+        with self._lock:
+            if threading.current_thread() is self._timer:  # not of work that ended meanwhile
+                self.add_class("segcam-on")
+
+    def _end_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
 
     def tell(self, fraction: float, text: str) -> None:
         """How far something is that takes long, from 0 to 1."""
@@ -49,8 +68,16 @@ class Waiting(W.HBox):
             if now - self._told < OFTEN:
                 return
             self._told = now
+            self._end_timer()
+            self.add_class("segcam-on")
             self.words.value = bar(fraction, text)
             self.stop.layout.display = ""
+
+    def close(self) -> None:
+        """Nothing appears any more."""
+        with self._lock:
+            self._end_timer()
+        super().close()
 
 
 def bar(fraction: float, text: str) -> Any:

@@ -123,10 +123,10 @@ class SegmentationCanvas(anywidget.AnyWidget):
     op = traitlets.Unicode("add").tag(sync=True)
     brush_radius = traitlets.Float(6.0).tag(sync=True)
     shapes = traitlets.List(traitlets.Dict()).tag(sync=True)
-    draft = _layer()
+    draft = _layer().tag(echo_update=False)  # not sent back to where it came from
 
     # under the pointer
-    hover = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
+    hover = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True, echo_update=False)
     hover_text = traitlets.Unicode("").tag(sync=True)
     label = traitlets.Unicode("Picture with map; drawing area").tag(sync=True)
 

@@ -289,3 +289,29 @@ def test_a_drawn_shape_is_one_message(harness):
     last = [message for message in harness.sent(canvas) if "shapes" in message]
     assert len(last) == 1
     assert last[0]["draft"] is None
+
+
+def test_the_place_under_the_pointer_is_told_again_when_the_shape_is_drawn(harness):
+    """While one drags, the shape's own messages would wait for those of the pointer."""
+    canvas = make()
+    canvas.hover_text = "sea 0.75"
+    view = harness.show(canvas)
+    harness.page.mouse.move(*view.at((0.2, 0.2)))
+    harness.settle()
+    already = len(harness.sent(canvas))
+    assert canvas.hover is not None
+    assert "sea 0.75" in view.root.locator(".sc-readout").inner_text()
+    points = [view.at(f) for f in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8))]
+    harness.page.mouse.down()
+    for point in points[1:]:
+        harness.page.mouse.move(*point, steps=5)
+    harness.settle()
+    told = harness.sent(canvas)[already:]
+    assert told
+    assert all(set(message) == {"draft"} for message in told), told
+    assert "sea 0.75" not in view.root.locator(".sc-readout").inner_text(), "said of another place"
+    harness.page.mouse.up()
+    harness.settle()
+    rows, cols = canvas.grid_shape or canvas.image["shape"]
+    assert canvas.hover == [int(0.8 * rows), int(0.8 * cols)]
+    assert "sea 0.75" in view.root.locator(".sc-readout").inner_text()

@@ -1,5 +1,6 @@
 """Where: what is drawn on the canvas, chosen in the menu or set from Python, as the query's region."""
 
+import ipywidgets
 import numpy as np
 import pytest
 
@@ -78,6 +79,44 @@ def test_while_one_draws_the_region_follows_and_shapes_stay(show):
     assert explorer.flush()
     assert explorer.query.region == SQUARE_REGION
     assert explorer.region.value == "drawn"
+
+
+def test_a_hand_that_rests_before_it_lets_go_is_diagnosed_all_the_same(show):
+    """The last question of the drag is that of the finished shape: nothing new is asked when the button is released."""
+    explorer = show()
+    code = explorer.copy.text
+    explorer.canvas.draft = SQUARE
+    assert explorer.flush()
+    explanation = explorer.explanation
+    assert explanation.query.region == SQUARE_REGION
+    assert explorer.findings._asked.region != SQUARE_REGION
+    assert explorer.copy.text == code
+    with explorer.canvas.hold_trait_notifications():  # as the browser sends both
+        explorer.canvas.shapes = [SQUARE]
+        explorer.canvas.draft = None
+    assert explorer.flush()
+    assert explorer.explanation is explanation
+    assert explorer.findings._asked == explanation.query
+    assert "Rectangle(" in explorer.copy.text
+
+
+def test_a_map_costs_few_messages_while_one_draws(show, monkeypatch):
+    """The page reads them one by one, on the thread that draws the hand's own line."""
+    explorer = show(channels={"tail": (16, 24, 64)})
+    sent = []
+    monkeypatch.setattr(ipywidgets.Widget, "_send", lambda self, message, buffers=None: sent.append((self, message)))
+    for right in (8, 9, 10):
+        sent.clear()
+        explorer.canvas.draft = {"kind": "rectangle", "points": [[2, 4], [right, 10]], "op": "add"}
+        assert explorer.flush()
+    states = [(type(widget).__name__, set(message["state"])) for widget, message in sent]
+    states = [state for state in states if state != ("SegmentationCanvas", {"draft"})]  # the test's own
+    # the map with its outline; its range as a number; the bars, their axis (scale and ticks); the sentence
+    expected = {"SegmentationCanvas", "FloatText", "Bars", "LinearScale", "Axis", "HTML"}
+    assert {name for name, _ in states} <= expected, states
+    assert len(states) <= 7, states
+    (of_canvas,) = [keys for name, keys in states if name == "SegmentationCanvas"]
+    assert {"heat", "region_mask"} <= of_canvas
 
 
 def test_a_shape_that_is_moved_is_followed(show):

@@ -74,18 +74,14 @@ function hatchLabels(labels, palette, height, width, out, unit) {
   }
 }
 
-/** The mask at screen resolution with a margin of `margin` empty pixels around it: {cells, stride}. */
-function spreadMask(mask, height, width, margin) {
-  const rows = nearestTable(height, mask.height);
+/** The mask's rows at screen resolution, with a margin of `margin` empty pixels on either side; each is made once. */
+function spreadRows(mask, width, margin) {
   const cols = nearestTable(width, mask.width);
-  const stride = width + 2 * margin;
-  const cells = new Uint8Array(stride * (height + 2 * margin));
-  for (let y = 0; y < height; y++) {
-    const from = rows[y] * mask.width;
-    const to = (y + margin) * stride + margin;
-    for (let x = 0; x < width; x++) cells[to + x] = mask.values[from + cols[x]];
-  }
-  return { cells, stride };
+  return Array.from({ length: mask.height }, (_, row) => {
+    const line = new Uint8Array(width + 2 * margin);
+    for (let x = 0, from = row * mask.width; x < width; x++) line[x + margin] = mask.values[from + cols[x]];
+    return line;
+  });
 }
 
 /**
@@ -94,23 +90,26 @@ function spreadMask(mask, height, width, margin) {
  */
 function outlineMask(mask, height, width, out, unit, dim, outline) {
   const thick = Math.max(1, Math.round(1.5 * unit));
-  const { cells, stride } = spreadMask(mask, height, width, thick);
   const outside = ((Math.round(dim * 255) << 24) >>> 0) | 0;
+  const rows = nearestTable(height, mask.height);
+  const lines = spreadRows(mask, width, thick);
+  const empty = new Uint8Array(width + 2 * thick);
+  const lineAt = (y) => (y < 0 || y >= height ? empty : lines[rows[y]]);
+  const sums = new Uint8Array(width + 2 * thick); // of the pixels above, here and below
+  let [lastUp, lastHere, lastDown] = [null, null, null];
   for (let y = 0, i = 0; y < height; y++) {
-    let c = (y + thick) * stride + thick;
-    for (let x = 0; x < width; x++, c++, i++) {
-      const here = cells[c];
-      const ground = here ? CLEAR : outside;
-      out[i] = outline && bordersOther(cells, c, stride, thick, here) ? (here ? LIGHT : SHADE) : ground;
+    const [up, here, down] = [lineAt(y - thick), lineAt(y), lineAt(y + thick)];
+    if (up === lastUp && here === lastHere && down === lastDown) {
+      out.copyWithin(i, i - width, i); // cells are larger than pixels: most rows are like the one before
+      i += width;
+      continue;
+    }
+    [lastUp, lastHere, lastDown] = [up, here, down];
+    for (let x = 0; x < sums.length; x++) sums[x] = up[x] + here[x] + down[x];
+    for (let c = thick; c < width + thick; c++, i++) {
+      const around = sums[c - thick] + sums[c] + sums[c + thick]; // 0 or 9 where all nine are alike
+      if (outline && around !== 0 && around !== 9) out[i] = here[c] ? LIGHT : SHADE;
+      else out[i] = here[c] ? CLEAR : outside;
     }
   }
-}
-
-function bordersOther(cells, c, stride, thick, here) {
-  const up = c - thick * stride;
-  const down = c + thick * stride;
-  return (
-    cells[c - thick] !== here || cells[c + thick] !== here || cells[up] !== here || cells[down] !== here ||
-    cells[up - thick] !== here || cells[up + thick] !== here || cells[down - thick] !== here || cells[down + thick] !== here
-  );
 }

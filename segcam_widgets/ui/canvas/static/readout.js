@@ -22,16 +22,19 @@ function spanWords(heat, limit) {
   return `map ${signedNumber(heat.low)} to ${signedNumber(heat.high)}${beyond ? ", beyond the range" : ""}`;
 }
 
-/** Returns a function that keeps the space which an element has once taken, as long as its width stays. */
-function keeperOf(element) {
+/**
+ * Keeps the space which an element has once taken, as long as its width stays. It is told of each size between layout and
+ * painting: to ask would make the browser lay out the whole page once more for each move of the pointer.
+ */
+function keepSpace(element) {
   let [width, tallest] = [0, 0];
-  return () => {
+  new ResizeObserver(() => {
     if (element.offsetWidth !== width) {
       [width, tallest] = [element.offsetWidth, 0];
       element.style.minHeight = "";
     }
     if (element.offsetHeight > tallest) element.style.minHeight = `${(tallest = element.offsetHeight)}px`;
-  };
+  }).observe(element);
 }
 
 /** Returns {element, show(state), point(value | null)}; state: {heat, look, label}. */
@@ -49,7 +52,7 @@ function createScale() {
   ends.append(low, zero, high);
   element.append(head, frame, ends);
   [canvas.width, canvas.height] = [255, 1]; // stretched by the style sheet
-  const keepSpace = keeperOf(head);
+  keepSpace(head);
   let limit = 0;
   return {
     element,
@@ -68,7 +71,6 @@ function createScale() {
       frame.setAttribute("aria-label", `Colour scale from ${low.textContent} over 0 to ${high.textContent}${hidden}. ${span.textContent}`);
     },
     point(value) {
-      keepSpace();
       const shown = value !== null && !Number.isNaN(value) && limit > 0;
       mark.style.visibility = shown ? "visible" : "hidden";
       if (shown) mark.style.left = `${(Math.max(-1, Math.min(1, value / limit)) + 1) * 50}%`;
@@ -93,7 +95,7 @@ function createReadout() {
   const element = make("div", "sc-readout");
   const [here, answer] = [make("div", "sc-here"), make("div", "sc-answer")];
   element.append(here, answer);
-  const keepSpace = keeperOf(element);
+  keepSpace(element);
   return {
     element,
     show(state) {
@@ -114,7 +116,6 @@ function createReadout() {
         if (state.predicted !== undefined) here.append(classChip("predicted", state.predicted, state.palette, state.names));
         if (state.truth !== undefined) here.append(classChip("true", state.truth, state.palette, state.names));
       }
-      keepSpace();
     },
   };
 }

@@ -31,6 +31,7 @@ function createView(history, model, el) {
   let spot = null; // where values are read, display-image pixels
   let pointer = null; // where the mouse or finger is
   let frame = 0;
+  let stale = true; // whether what stands around the picture is behind the traits
   let speech = 0;
 
   const toolOf = (kind) => tools.find((tool) => tool.kind === kind) ?? tools[0];
@@ -121,7 +122,7 @@ function createView(history, model, el) {
       truth: labelAt(truth),
       palette: model.get("palette"),
       names: model.get("class_names"),
-      text: model.get("hover_text"),
+      text: drawing.dragging() ? "" : model.get("hover_text"), // of the place before the drag
     };
   }
   function spoken() {
@@ -132,6 +133,7 @@ function createView(history, model, el) {
     return `row ${at.row}, column ${at.col}${map}${predicted}`;
   }
   function sendHover(at) {
+    if (drawing.dragging()) return; // the shape's own message would have to wait for the answer
     const now = at && [at.row, at.col];
     const was = model.get("hover");
     if (now?.[0] !== was?.[0] || now?.[1] !== was?.[1]) send("hover", now);
@@ -141,6 +143,7 @@ function createView(history, model, el) {
     cancelAnimationFrame(frame);
     frame = 0;
     if (signal.aborted) return;
+    if (stale) showControls();
     const scene = drawing.scene();
     const draft = model.get("draft");
     if (!scene.active && draft) [scene.active, scene.replaced] = [draft, draft.index ?? -1]; // drawn in another view
@@ -157,6 +160,7 @@ function createView(history, model, el) {
     sendHover(now);
   }
   function showControls() {
+    stale = false;
     const kind = host.tool();
     toolbar.show({
       tool: kind,
@@ -172,6 +176,10 @@ function createView(history, model, el) {
     host.hint(null);
     canvas.setAttribute("aria-label", model.get("label"));
     scale.show({ heat: picture.data.heat, look: picture.look(), label: model.get("heat_label") });
+  }
+  /** A map comes with its range and its label: all three are shown once. */
+  function outdate() {
+    stale = true;
     refresh();
   }
 
@@ -182,13 +190,13 @@ function createView(history, model, el) {
     subscriptions.push([`change:${name}`, listener]);
   };
   for (const name of DATA_TRAITS) listen(name, () => picture.touch(name));
-  for (const name of ["heat", "lut", "vmax", "relu", "fade", "image", ...CONTROL_TRAITS]) listen(name, showControls);
+  for (const name of ["heat", "lut", "vmax", "relu", "fade", "image", ...CONTROL_TRAITS]) listen(name, outdate);
   listen("tool", () => drawing.leave());
   listen("image", () => drawing.cancel());
   listen("draft", refresh);
   const unsubscribe = history.subscribe(() => {
     drawing.sync();
-    showControls();
+    outdate();
   });
   listenToPointer(canvas, host, signal);
   canvas.addEventListener(
@@ -241,6 +249,7 @@ function createView(history, model, el) {
   el.append(root);
   observer.observe(ruler);
   showControls();
+  refresh();
 
   return () => {
     stop.abort();
