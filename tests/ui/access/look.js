@@ -32,9 +32,16 @@
     return text.startsWith("color(") ? [r * 255, g * 255, b * 255, a] : [r, g, b, a];
   }
   const over = ([r, g, b, a], under) => [r, g, b].map((value, i) => a * value + (1 - a) * under[i]);
-  function behind(element) {
+  /** What is seen behind all of an element; a slider's track, say, is thinner than the handle on it. */
+  const isUnder = (a, { left, right, top, bottom }) => {
+    const edge = a.getBoundingClientRect();
+    return edge.left <= left + 1 && edge.right >= right - 1 && edge.top <= top + 1 && edge.bottom >= bottom - 1;
+  };
+  function behind(element, box = null) {
     const layers = [];
-    for (let e = element; e; e = e.parentElement) layers.push(parse(getComputedStyle(e).backgroundColor));
+    for (let e = element; e; e = e.parentElement) {
+      if (!box || isUnder(e, box)) layers.push(parse(getComputedStyle(e).backgroundColor));
+    }
     return layers.reverse().reduce((under, layer) => over(layer, under), [255, 255, 255]);
   }
   function light(colour) {
@@ -178,7 +185,7 @@
   /** The ring around an element, and its contrast to what lies around. */
   function outlined(e) {
     const { outlineStyle, outlineWidth, outlineColor, boxShadow } = getComputedStyle(e);
-    const ground = behind(e.parentElement);
+    const ground = behind(e.parentElement, e.getBoundingClientRect());
     const ratio = contrast(over(parse(outlineColor), ground), ground);
     return { shown: outlineStyle !== "none" && parseFloat(outlineWidth) >= 2, outlineColor, outlineWidth, boxShadow, ratio };
   }

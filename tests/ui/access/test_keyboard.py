@@ -69,6 +69,23 @@ class Keys(View):
             self.press("Tab")
         raise AssertionError(f"{name!r} is not reached by the Tab key")
 
+    def walk(self):
+        """Tab reaches every control, the focus is seen on each, and then leaves: (all of them, the numbers of those reached)."""
+        controls = self.root.evaluate(REMEMBER)
+        reached = []
+        for _ in range(len(controls) + 1):
+            self.press("Tab")
+            stop = self.root.evaluate(STOP)
+            if not stop["inside"]:
+                break
+            assert stop["visible"], stop
+            assert stop["ratio"] >= 3, stop
+            reached.append(stop["at"])
+        else:
+            raise AssertionError("the Tab key does not leave the explorer")
+        assert len(set(reached)) == len(reached)
+        return controls, reached
+
     def hears(self, words):
         self.page.wait_for_function("words => said.some((each) => each.includes(words))", arg=words)
 
@@ -81,6 +98,15 @@ class Keys(View):
         session.detach()
         told = [node for node in nodes if not node.get("ignored")]
         return [(node["role"]["value"], node.get("name", {}).get("value", "").strip()) for node in told]
+
+
+def test_the_focus_is_seen_in_the_dark(note):
+    keys = Keys(note(CODE, "lab", "dark"))
+    keys.page.set_viewport_size({"width": 1400, "height": 2600})
+    for which in (0, 1):
+        keys.set_panels(opened=True, which=which)
+        _, reached = keys.walk()
+        assert len(reached) > 30
 
 
 def test_by_keyboard_alone(note):
@@ -112,20 +138,7 @@ def test_by_keyboard_alone(note):
         "Drawing tools",
     } <= names, names
 
-    # Tab reaches every one of them, the focus is seen on each, and then leaves
-    controls = keys.root.evaluate(REMEMBER)
-    reached = []
-    for _ in range(len(controls) + 1):
-        keys.press("Tab")
-        stop = keys.root.evaluate(STOP)
-        if not stop["inside"]:
-            break
-        assert stop["visible"], stop
-        assert stop["ratio"] >= 3, stop
-        reached.append(stop["at"])
-    else:
-        raise AssertionError("the Tab key does not leave the explorer")
-    assert len(set(reached)) == len(reached)
+    controls, reached = keys.walk()
     # the toolbar is one stop, whose buttons the arrows reach
     tools = keys.root.locator(".sc-toolbar button").count()
     missed = [each for at, each in enumerate(controls) if at not in reached and "sc-button" not in each]
