@@ -64,15 +64,22 @@ def cell(query: CamQuery, class_names: tuple[str, ...], probe_name: str) -> str:
     return f"import segcam_widgets as sc\n{extra}\nquery = {code}\nexplanation = sc.explain({probe_name}, query)\nexplanation"
 
 
-def name_of(*things: Any) -> str | None:
-    """What the user's notebook calls the first of these objects that has a name there."""
+def place_of(probe: Any, explorer: Any) -> str:
+    """What the user's notebook calls a probe, by itself or as an explorer's; "probe" where it has no name there."""
+    if named := name_of(probe):
+        return named
+    named = name_of(explorer)
+    return f"{named}.probe" if named else "probe"
+
+
+def name_of(thing: Any) -> str | None:
+    """What the user's notebook calls an object; None where it has no name there."""
     from IPython import get_ipython
 
     shell = get_ipython()
     if shell is None:
         return None
-    for thing in things:
-        for name, value in shell.user_ns.items():
-            if value is thing and name.isidentifier() and not name.startswith("_"):
-                return str(name)
+    for name, value in shell.user_ns.items():
+        if value is thing and name.isidentifier() and not name.startswith("_"):
+            return str(name)
     return None

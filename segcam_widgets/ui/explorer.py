@@ -19,6 +19,7 @@ from segcam_widgets.errors import EmptyRegionError, NonFiniteError, SegCamError,
 from segcam_widgets.previews import Previews
 from segcam_widgets.session import explainer, is_slow
 from segcam_widgets.ui import code, lifetime, snapshot, words
+from segcam_widgets.ui.arrangement import arranged
 from segcam_widgets.ui.atlas import AtlasPanel
 from segcam_widgets.ui.canvas import SegmentationCanvas
 from segcam_widgets.ui.channels import ChannelView
@@ -83,7 +84,7 @@ class SegCamExplorer(W.VBox):
         self.previews = Previews()
         self._session = explainer(self._show, self._fail, self.busy.show, self.busy.tell, self._explained)
         self._build()
-        super().__init__(self._layout_children(), **kwargs)
+        super().__init__(arranged(self, self._upload()), **kwargs)
         self.add_class("segcam-explorer")
         self.open_image(0)
         lifetime.register(self)
@@ -109,26 +110,11 @@ class SegCamExplorer(W.VBox):
         for widget in self.display.saved.values():
             widget.observe(self._note_state, "value")
 
-    def _layout_children(self) -> list[Any]:
-        style = W.HTML(words.STYLE, layout=W.Layout(display="none"))
-        look = W.Accordion([self.display], titles=("Display",), selected_index=None)
-        panels = [look, self.channels, self.evidence, self.atlas]
-        if self._opener is not None:
-            upload = UploadPanel(self._opener, value_range(self._sources.opened(0).x), self._add_image, self._say_error)
-            panels.append(W.Accordion([upload], titles=("Your own picture",), selected_index=None))
-        left = W.VBox(
-            [self.images, self.canvas, self.legend, self.findings],  # last: nothing below it is moved by its length
-            layout=W.Layout(flex="1 1 400px", min_width="280px", max_width="680px"),
-        )
-        right = W.VBox(
-            [self.region, self.controls, self.histogram, *panels, self.copy],
-            layout=W.Layout(flex="1 1 380px", min_width="280px", max_width="720px"),
-        )
-        body = W.HBox([left, right], layout=W.Layout(flex_flow="row wrap", grid_gap="8px 24px"))
-        body.add_class("segcam-body")
-        said = W.GridBox([self.sentence, self.error, self.busy])  # in one place: nothing pushes the picture away
-        said.add_class("segcam-said")
-        return [style, said, body]
+    def _upload(self) -> UploadPanel | None:
+        """The way in for one's own picture, where there is one."""
+        if self._opener is None:
+            return None
+        return UploadPanel(self._opener, value_range(self._sources.opened(0).x), self._add_image, self._say_error)
 
     # -------------------------------------------------------------- images
 
@@ -282,14 +268,7 @@ class SegCamExplorer(W.VBox):
         """What waits until the hand has let go: diagnosis and code."""
         self._concluded = explanation
         self.findings.ask(probe, explanation.query, explanation)
-        self.copy.text = self._code(probe, explanation)
-
-    def _code(self, probe: Probe, explanation: Explanation) -> str:
-        """The cell that makes an explanation again, with the names that the notebook has for things."""
-        named = code.name_of(probe)
-        explorer = None if named else code.name_of(self)
-        place = named or (f"{explorer}.probe" if explorer else "probe")
-        return code.cell(explanation.query, explanation.class_names, place)
+        self.copy.text = code.cell(explanation.query, explanation.class_names, code.place_of(probe, self))
 
     def _draw_legend(self, probe: Probe, query: CamQuery) -> None:
         palette = class_colours(len(probe.class_names))
