@@ -154,7 +154,8 @@ class ChannelHistogram(W.VBox):
         shown = np.asarray(values[self._order], np.float64)
         marked = np.flatnonzero(np.isin(self._order, self._marked))
         legend = " ▾ marks the channels that the diagnosis speaks of." if marked.size else ""
-        self.words.value = f'<span class="segcam-note">{channel_words(values)}.{legend}</span>'
+        said = channel_words(values)
+        self.words.value = f'<span class="segcam-note">{said[:1].upper()}{said[1:]}.{legend}</span>'
         chosen = [int(i) for i in np.flatnonzero(np.isin(self._order, self.chosen))] if count > 1 else []
         self._draw(
             np.arange(count, dtype=float), shown, [UP if v >= 0 else DOWN for v in shown], _limits(shown), chosen
