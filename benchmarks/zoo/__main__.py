@@ -104,8 +104,8 @@ def undetermined(results: dict) -> str:
     )
     return (
         "Where the error is larger than 0.001 in 32 bits, the network was built again in 64, with the same weights. There 32 "
-        "bits do not determine the gradient: a ReLU of a network with random weights whose input is nearly zero opens or not with "
-        f"the order in which a sum is taken, and the tape is as far from the truth.\n\n{told}"
+        "bits do not determine the gradient: a ReLU of a network with random weights whose input is nearly zero opens or not "
+        f"with the order in which a sum is taken, and the tape is as far from the truth.\n\n{told}"
     )
 
 
