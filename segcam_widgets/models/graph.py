@@ -5,6 +5,7 @@ user's layer would be called, so that the graph's nodes belong to the stand-ins.
 layers, no weight is copied; running a step is calling the user's own layer.
 """
 
+import functools
 import inspect
 import itertools
 import re
@@ -104,6 +105,7 @@ class _Call:
     outputs: list[Any]
 
 
+@functools.cache  # a model of Keras's takes milliseconds to build
 def _functional_call() -> Any:
     entry = keras.Input((1,))
     return type(keras.Model(entry, keras.layers.Identity()(entry))).call

@@ -52,12 +52,12 @@ def display_of(x: NDArray[np.float32], bands: Sequence[int] | None = None) -> ND
     SegCamError
         `bands` are not one or three of the channels.
     """
-    shown_bands = x[:, :, list(_bands(bands, x.shape[2]))]
+    seen = x[:, :, list(bands_shown(bands, x.shape[2]))]
     if x.shape[2] > 3:
-        low, high = np.percentile(shown_bands, (2, 98), axis=(0, 1))
+        low, high = np.percentile(seen, (2, 98), axis=(0, 1))
     else:
-        low, high = (np.asarray(v) for v in _range(shown_bands))
-    scaled = np.clip((shown_bands - low) / np.where(high > low, high - low, 1), 0, 1) * 255
+        low, high = (np.asarray(v) for v in _range(seen))
+    scaled = np.clip((seen - low) / np.where(high > low, high - low, 1), 0, 1) * 255
     return np.ascontiguousarray(np.broadcast_to(np.round(scaled).astype(np.uint8), (*x.shape[:2], 3)))
 
 
@@ -69,7 +69,14 @@ def _range(bands: NDArray[np.float32]) -> tuple[float, float]:
     return (0.0, 1.0) if high <= 1.1 else (0.0, 255.0)  # about [0, 1]: noise may overshoot a little
 
 
-def _bands(bands: Any, channels: int) -> tuple[int, ...]:
+def bands_shown(bands: Any, channels: int) -> tuple[int, ...]:
+    """Which channels :func:`display_of` shows: one as grey, or three.
+
+    Raises
+    ------
+    SegCamError
+        `bands` are not one or three of the channels.
+    """
     if bands is None:
         return (0, 1, 2) if channels >= 3 else (0,)
     given = list(bands) if isinstance(bands, Sequence | np.ndarray) and not isinstance(bands, str) else []
@@ -85,7 +92,7 @@ def band_words(channels: int, bands: Sequence[int] | None) -> tuple[str, ...]:
     """What :func:`display_of` shows of more than three channels; nothing to say of fewer."""
     if channels <= 3:
         return ()
-    chosen = _bands(bands, channels)
+    chosen = bands_shown(bands, channels)
     which = f"channel {chosen[0]}" if len(chosen) == 1 else f"channels {', '.join(map(str, chosen))}"
     return (f"Shown of {channels} channels: {which}, stretched between the 2nd and 98th percentile.",)
 

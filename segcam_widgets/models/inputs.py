@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from segcam_widgets.core.checks import is_whole
 from segcam_widgets.core.placement import Placement
 from segcam_widgets.errors import SegCamError, must_be_one_of, shown
 from segcam_widgets.models.fit import FITS, fitted, looked_at, placements, told
-from segcam_widgets.models.images import as_display, as_input, band_words, display_of
+from segcam_widgets.models.images import as_display, as_input, band_words, bands_shown, display_of
 from segcam_widgets.models.preprocess import by_name
 
 Shape = tuple[int | None, ...]
@@ -37,7 +38,8 @@ class Prepared:
     Attributes
     ----------
     x : ndarray, (1, H, W, C) float32
-    image : ndarray, (h', w', 3) uint8
+    image : ndarray, (h', w', 3) uint8, or callable
+        What a person sees; or how it is made of `x` (h, w, C), when somebody looks.
     placement : Placement
         Where the image, as it was given, lies in `x`.
     remarks : tuple of str
@@ -45,7 +47,7 @@ class Prepared:
     """
 
     x: NDArray[np.float32]
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] | Callable[[NDArray[np.float32]], NDArray[np.uint8]]
     placement: Placement
     remarks: tuple[str, ...] = ()
 
@@ -116,11 +118,11 @@ def _of_array(given: Given, shape: Shape) -> Prepared:
         array = as_input(fitted(raw, place), shape)
         remarks = (f"The input: {words}.",)
     if given.image is None:
-        picture = display_of(array[0], given.bands)
-        remarks += band_words(array.shape[-1], given.bands)
-    else:
-        picture = _picture(given.image)
-        place = Placement.whole((picture.shape[0], picture.shape[1]), place.input)
+        bands = bands_shown(given.bands, array.shape[-1])
+        remarks += band_words(array.shape[-1], bands)
+        return Prepared(array, partial(display_of, bands=bands), place, remarks)
+    picture = _picture(given.image)
+    place = Placement.whole((picture.shape[0], picture.shape[1]), place.input)
     return Prepared(array, picture, place, remarks)
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,6 @@ class KerasProbe:
     layers : tuple of LayerInfo
         Every valid target layer, the input first, the logits last, in graph order.
     class_names : tuple of str
-    image : ndarray, (h', w', 3) uint8
-        What a person sees.
     truth : ndarray, (H, W) int, or None
     x : ndarray, (1, h, w, C) float32
         What the model eats.
@@ -58,7 +56,7 @@ class KerasProbe:
         engine: Engine,
         x: Float,
         *,
-        image: NDArray[np.uint8],
+        image: NDArray[np.uint8] | Callable[[Float], NDArray[np.uint8]],
         class_names: Sequence[str] | None = None,
         truth: Any = None,
         head: str | None = None,
@@ -66,7 +64,7 @@ class KerasProbe:
     ) -> None:
         self._engine = engine
         self.x: Float = frozen(np.array(x))  # copies: what the user does to theirs later is no part of this
-        self.image: NDArray[np.uint8] = frozen(np.array(image))
+        self._image = image if callable(image) else frozen(np.array(image))
         self._tensors = Activations(engine.plan, tf.constant(x.astype(engine.input_dtype)), budget)
         self._version = engine.weights.version()
         forward(engine, self._tensors)
@@ -83,6 +81,11 @@ class KerasProbe:
         self._prediction = self._predict()
         self._targets = Targets(engine, self._tensors)
         self._pull = Puller(engine, self._head, self._tensors)
+
+    @cached_property
+    def image(self) -> NDArray[np.uint8]:
+        """(h', w', 3) uint8: what a person sees."""
+        return frozen(self._image(self.x[0])) if callable(self._image) else self._image
 
     def _predict(self) -> Prediction:
         return Prediction(self._engine.logits, self._tensors, self._head, self.multilabel)
@@ -376,7 +379,7 @@ class KerasProbe:
             A layer of another name.
         """
         engine = randomised(self._engine, layers, seed)
-        return KerasProbe(engine, self.x, image=self.image, class_names=self.class_names, head=self.head)
+        return KerasProbe(engine, self.x, image=self._image, class_names=self.class_names, head=self.head)
 
     def _factors(self, cotangent: Cotangent | Float) -> tuple[list[Float], bool]:
         if isinstance(cotangent, Cotangent):

@@ -1,11 +1,12 @@
 """A series of images: from the third of a size on, one compiled function computes what is held of an image.
 
 Run step by step a network of 30 layers takes several times as long, but nothing has to be compiled for it: that is right for
-one image, and for two.
+one image, and for two. Where all activations can be held, all are computed; where they cannot, those that were asked for on
+the last two images, which in a series are the same again, and others on demand.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
@@ -25,33 +26,57 @@ class Series:
 
     Attributes
     ----------
-    opened : int
-    bytes : int
-        What all layers of one take.
+    known : dict of int to TensorSpec
+        What the layers' outputs look like: that of the first image, and so of all.
+    asked : list of set of int
+        The slots that were asked for on the last images, the newest last; a set grows as long as its image is in use.
+    usual : frozenset of int or None
+        What two images in a row were asked for; None as long as no two were asked for the same.
     """
 
-    opened: int = 0
-    bytes: int = 0
+    known: dict[int, tf.TensorSpec] = field(default_factory=dict)
+    asked: list[set[int]] = field(default_factory=list)
+    usual: frozenset[int] | None = None
+
+    def begin(self, asked: set[int]) -> None:
+        """Another image."""
+        if len(self.asked) >= SERIES - 1:
+            before, last = self.asked[1 - SERIES :]
+            if before == last:
+                self.usual = frozenset(last)
+        self.asked = [*self.asked[1 - SERIES :], asked]
+
+    def chosen(self, every: tuple[int, ...], end: int, tensors: Activations) -> tuple[int, ...] | None:
+        """The slots to be computed in one go; None where the image is better run step by step."""
+        if len(self.asked) < SERIES:
+            return None
+        if tensors.fit_whole:
+            return every
+        if self.usual is None:
+            return None
+        slots = tuple(slot for slot in every if slot == end or slot in self.usual)
+        return slots if tensors.fits(slots) else (end,)
 
 
 def forward(engine: Engine, tensors: Activations) -> None:
     """Compute and hold what leads to the logits, as far as it may be held."""
     plan, end = engine.plan, engine.logits.slot
     series: Series = engine.fact(("series", tensors.size), Series)
-    series.opened += 1
-    if series.opened >= SERIES and series.bytes <= tensors.budget:
-        steps = ancestors(plan, [end])
-        slots = [slot for step in steps for slot in step.outputs]
-        x = tensors.get(plan.inputs)[0]
-        whole = engine.compiled(("forward", tensors.size), lambda: _compiled(plan, steps, slots, x), deep=True)
+    series.begin(tensors.asked)
+    tensors.expect(series.known)
+    steps = ancestors(plan, [end])
+    slots = series.chosen(tuple(slot for step in steps for slot in step.outputs), end, tensors)
+    if slots is not None:
+        x = tensors.x
+        whole = engine.compiled(("forward", tensors.size, slots), lambda: _compiled(plan, steps, slots, x), deep=True)
         if whole is not None:
             tensors.take(dict(zip(slots, whole(x), strict=True)))
             return
     tensors.get([end])
-    series.bytes = tensors.all_bytes
+    series.known = series.known or tensors.known()
 
 
-def _compiled(plan: Plan, steps: tuple[Step, ...], slots: list[int], x: tf.Tensor) -> Callable[..., Any]:
+def _compiled(plan: Plan, steps: tuple[Step, ...], slots: tuple[int, ...], x: tf.Tensor) -> Callable[..., Any]:
     def every(given: tf.Tensor) -> list[tf.Tensor]:
         env = run(steps, {plan.inputs[0]: given})
         return [env[slot] for slot in slots]

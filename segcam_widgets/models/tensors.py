@@ -9,7 +9,7 @@ import tensorflow as tf
 from segcam_widgets.models.graph import Env, Plan, Step, ancestors, run
 
 
-def size_of(tensor: tf.Tensor) -> int:
+def size_of(tensor: tf.Tensor | tf.TensorSpec) -> int:
     """Bytes."""
     return int(tensor.shape.num_elements() or 0) * int(tensor.dtype.size)
 
@@ -75,6 +75,8 @@ class Activations:
         Whether no tensor of the image is of half precision.
     size : tuple of int
         Of the input, (1, h, w, C).
+    asked : set of int
+        Slots that somebody wanted so far, the input aside.
     passes : int
         How many times steps had to be run (1 for a model that fits).
     """
@@ -89,7 +91,13 @@ class Activations:
         self.dtypes: dict[int, tf.DType] = {plan.inputs[0]: x.dtype}
         self.floating: set[int] = {plan.inputs[0]} if x.dtype.is_floating else set()
         self.full_precision = True
+        self.asked: set[int] = set()
         self.passes = 0
+
+    @property
+    def x(self) -> tf.Tensor:
+        """The input."""
+        return self._x
 
     @property
     def held_bytes(self) -> int:
@@ -119,10 +127,21 @@ class Activations:
         """What the tensors at slots look like, without computing any."""
         return [tf.TensorSpec(self.shapes[slot], self.dtypes[slot]) for slot in slots]
 
+    def known(self) -> dict[int, tf.TensorSpec]:
+        """What every tensor seen so far looks like."""
+        return dict(zip(self.shapes, self.specs(self.shapes), strict=True))
+
+    def expect(self, specs: Mapping[int, tf.TensorSpec]) -> None:
+        """Learn what tensors look like that were not computed: those of another image of this size."""
+        for slot, spec in specs.items():
+            if slot not in self.shapes:
+                self._see(slot, spec)
+
     def get(self, slots: Iterable[int]) -> list[tf.Tensor]:
         """The tensors at slots, running only the steps that lead to those which are not held."""
         slots = list(slots)
         with self._lock:
+            self.asked.update(slot for slot in slots if slot != self._plan.inputs[0])
             env: Env = {self._plan.inputs[0]: self._x}
             for slot in slots:
                 found = self._held.get(slot)
@@ -172,7 +191,7 @@ class Activations:
 
         run(steps, env, after)
 
-    def _see(self, slot: int, tensor: tf.Tensor) -> None:
+    def _see(self, slot: int, tensor: tf.Tensor | tf.TensorSpec) -> None:
         self.shapes[slot], self.dtypes[slot] = tuple(tensor.shape), tensor.dtype
         self._bytes[slot] = size_of(tensor)
         if tensor.dtype.is_floating:

@@ -73,14 +73,45 @@ def test_weights_are_not_baked_in():
     np.testing.assert_allclose(again.logits, sc.open_probe(fresh, image(seed=SERIES)).logits, rtol=1e-4, atol=1e-5)
 
 
-def test_what_does_not_fit_is_not_computed_all_at_once():
-    model, early, _ = counted()
-    probe = opened(model, SERIES + 1)
-    runs = early.runs
-    for seed in range(2):
-        tight = KerasProbe(probe._engine, image(seed=seed)[None], image=probe.image, budget=10_000)
-        assert early.runs == runs + 1 + seed
-        assert tight._tensors.held_bytes <= 10_000
+def series(model, layers, budget):
+    """Probes on one image after the other that may hold so many bytes, and the answers at these layers."""
+    engine = sc.open_probe(model, image(seed=99, size=24))._engine  # of another size, and so of another series
+    for seed, layer in enumerate(layers):
+        probe = KerasProbe(engine, image(seed=seed)[None], image=np.zeros((16, 16, 3), np.uint8), budget=budget)
+        yield probe, sc.explain(probe, query(layer))
+        engine.settle()
+        assert probe._tensors.held_bytes <= budget
+
+
+def test_what_does_not_fit_is_computed_where_it_is_asked_for():
+    """Each of the five layers takes 4096 bytes: three may be held, and the same are asked for in every image."""
+    model, early, _ = counted(size=None)
+    reference = counted(size=None)[0]
+    runs, passes = [], []
+    for seed, (probe, answer) in enumerate(series(model, ["late"] * (SERIES + 3), 3 * 4096)):
+        alone = sc.open_probe(reference, image(seed=seed))
+        expected = sc.explain(alone, query("late"))
+        np.testing.assert_allclose(answer.cam, expected.cam, rtol=1e-4, atol=1e-5 * np.abs(expected.cam).max())
+        assert probe.layers == alone.layers
+        runs.append(early.runs)
+        passes.append(probe._tensors.passes)
+    steps = np.diff(runs)
+    assert steps[0] > 0
+    assert (steps[-2:] == 0).all(), runs
+    assert passes[-2:] == [1, 1], passes
+    # another layer is another pass, of that image alone
+    other = sc.explain(probe, query("first"))
+    assert probe._tensors.passes > 1
+    expected = sc.explain(alone, query("first"))
+    np.testing.assert_allclose(other.cam, expected.cam, rtol=1e-4, atol=1e-5 * np.abs(expected.cam).max())
+
+
+def test_images_that_are_asked_different_things_run_step_by_step():
+    model, early, _ = counted(size=None)
+    runs = []
+    for _ in series(model, ["first", "late", "early", "middle0", "late", "first"], 3 * 4096):
+        runs.append(early.runs)
+    assert (np.diff(runs) > 0).all(), runs
 
 
 def test_labels_are_the_most_probable_classes():
