@@ -1,5 +1,6 @@
 """From a Keras model of any kind to a plan: one adapter reads a graph, the other traces a `call` of the author's own."""
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +9,13 @@ import keras
 import tensorflow as tf
 
 from segcam_widgets.errors import UnsupportedModelError, first_line
-from segcam_widgets.models.graph import Plan, inlinable, record
+from segcam_widgets.models.graph import Plan, channels_first, inlinable, record
+from segcam_widgets.models.layout import laid_out, refusal, says_first
 from segcam_widgets.models.traced import trace
 
 Shape = tuple[int | None, ...]
 ANY: Shape = (None, None, None, None)
+_FIRST: "weakref.WeakKeyDictionary[Any, bool]" = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ def has_graph(model: Any) -> bool:
 
 
 def input_shape(model: Any) -> Shape:
-    """The shape of a model's input with the batch axis; None where any size will do, or where nothing is known before.
+    """The shape (N, H, W, C) of a model's input; None where any size will do, or where nothing is known before.
+
+    Channels come last here, also where the model itself has them first.
 
     Raises
     ------
@@ -68,11 +73,31 @@ def input_shape(model: Any) -> Shape:
         raise UnsupportedModelError(
             f"`model` must take an image, (H, W, channels). Received: a model whose input has shape {shape[1:]}."
         )
-    return shape
+    return (shape[0], shape[2], shape[3], shape[1]) if enters_first(model) else shape
+
+
+def enters_first(model: Any) -> bool:
+    """Whether a model takes its image channels first.
+
+    Raises
+    ------
+    UnsupportedModelError
+        The layout of its tensors cannot be told.
+    """
+    if not has_graph(model) or not says_first(model):
+        return False
+    if model not in _FIRST:
+        plan = laid_out(record(model))
+        _FIRST[model] = plan.inputs[0] in plan.first
+    return _FIRST[model]
 
 
 def called(model: Any, x: Any) -> Any:
-    """What the model itself answers; one that was built on a list or a dictionary of one input is given such."""
+    """What the model itself answers for `x` (1, H, W, C).
+
+    A model with channels first is given them so; one that was built on a list or a dictionary of one input is given such.
+    """
+    x = channels_first(x) if enters_first(model) else x
     if isinstance(model, keras.Function) and has_graph(model):
         x = keras.tree.pack_sequence_as(model.input, [x])
     return model(x, training=False)
@@ -83,12 +108,16 @@ def record_model(model: Any, size: Sequence[int]) -> Recorded:
     shape = input_shape(model)
     if has_graph(model):
         plan = record(model)
-        return _checked(Recorded(plan, _variables(model, plan), shape, str(model.inputs[0].dtype)))
+        plan = laid_out(plan) if says_first(model) else plan
+        return Recorded(plan, _variables(model, plan), shape, str(model.inputs[0].dtype))
     _build(model, size)
     plan, read = trace(model, size)
+    for step in plan.steps:
+        if getattr(step.layer, "data_format", None) == "channels_first":
+            raise refusal(step.path)  # the code between the layers may count axes as it likes
     known = _variables(model, plan)
     seen = {id(variable) for variable in known}
-    return _checked(Recorded(plan, known + [v for v in read if id(v) not in seen], (None, *size[1:]), "float32", True))
+    return Recorded(plan, known + [v for v in read if id(v) not in seen], (None, *size[1:]), "float32", True)
 
 
 def _build(model: Any, size: Sequence[int]) -> None:
@@ -101,16 +130,6 @@ def _build(model: Any, size: Sequence[int]) -> None:
         raise UnsupportedModelError(
             f"`x` of shape {tuple(size[1:])} does not go through the model. TensorFlow says: {first_line(error)}."
         ) from error
-
-
-def _checked(found: Recorded) -> Recorded:
-    for step in found.plan.steps:
-        if getattr(step.layer, "data_format", None) == "channels_first":
-            raise UnsupportedModelError(
-                f"`model` must have its channels last. Received: layer {step.path!r} with data_format='channels_first'. "
-                "Build it with data_format='channels_last' and call set_weights(old.get_weights()): kernels are laid out alike."
-            )
-    return found
 
 
 def _variables(model: Any, plan: Plan) -> list[tf.Variable]:

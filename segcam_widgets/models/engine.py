@@ -20,7 +20,7 @@ import keras
 from segcam_widgets.models.adapt import has_graph, record_model
 from segcam_widgets.models.ahead import Ahead
 from segcam_widgets.models.cut import Cut, cut, reaching
-from segcam_widgets.models.graph import Plan, Step
+from segcam_widgets.models.graph import Plan, Step, channels_last
 from segcam_widgets.models.grids import Grids
 from segcam_widgets.models.live import concrete
 from segcam_widgets.models.logits import Logits, choose_output, find_logits, log_probabilities
@@ -77,6 +77,7 @@ class Engine:
         )
         self.plan: Plan = self.logits.plan
         self._output_index = list(found.plan.outputs.values()).index(end)
+        self._ends_first = end in found.plan.first
         # a trace bakes these in: where one is exchanged afterwards, the engine is out of date
         steps = found.plan.steps
         self._activations = [(s.layer, s.layer.activation) for s in steps if hasattr(s.layer, "activation")]
@@ -202,8 +203,9 @@ class Engine:
         return self._facts[key]
 
     def own_output(self, outputs: Any) -> Any:
-        """Out of what the model itself returns, the output that was chosen at opening."""
-        return keras.tree.flatten(outputs)[self._output_index]
+        """Out of what the model itself returns, the output that was chosen at opening; a map with its channels last."""
+        own = keras.tree.flatten(outputs)[self._output_index]
+        return channels_last(own) if self._ends_first else own
 
     def settle(self, timeout: float | None = None) -> None:
         """Wait for what is being compiled in the background."""

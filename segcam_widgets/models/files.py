@@ -11,7 +11,7 @@ import numpy as np
 from segcam_widgets.core.placement import Placement
 from segcam_widgets.core.regions import Rectangle
 from segcam_widgets.errors import SegCamError, must_be_one_of
-from segcam_widgets.models.adapt import input_shape
+from segcam_widgets.models.adapt import enters_first, input_shape
 from segcam_widgets.models.fit import placements
 from segcam_widgets.models.inputs import Given, check, read_image, tiles
 from segcam_widgets.models.load import load_model
@@ -88,7 +88,7 @@ def tile_by_tile(model: Any, x: Any = None, **options: Any) -> list[Callable[[],
         return [partial(open_probe, model, x, **options)]
     given = Given(x, options.get("image"), options.get("preprocess"), "tile", bands=options.get("bands"))
     check(given)
-    count = tiles(given, input_shape(model))
+    count = tiles(given, input_shape(model), enters_first(model))
     return [partial(open_probe, model, x, **options, tile=tile) for tile in range(count)]
 
 

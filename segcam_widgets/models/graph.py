@@ -27,6 +27,16 @@ class Ref:
     slot: int
 
 
+def channels_first(tensor: Any) -> Any:
+    """(N, h, w, K) as (N, K, h, w)."""
+    return tf.transpose(tensor, (0, 3, 1, 2))
+
+
+def channels_last(tensor: Any) -> Any:
+    """(N, K, h, w) as (N, h, w, K)."""
+    return tf.transpose(tensor, (0, 2, 3, 1))
+
+
 @dataclass(frozen=True)
 class Step:
     """One call of one layer.
@@ -43,6 +53,10 @@ class Step:
         The slots it fills.
     layer
         The user's layer or operation, for its type and settings.
+    reads_first : frozenset of int
+        Slots that the layer reads channels first. A slot itself holds its channels last (`models.layout`).
+    gives_first : frozenset of int
+        Which of its outputs, counted from 0, the layer gives channels first.
     """
 
     path: str
@@ -51,6 +65,8 @@ class Step:
     kwargs: dict[str, Any] = field(repr=False)
     outputs: tuple[int, ...]
     layer: Any = field(repr=False, default=None)
+    reads_first: frozenset[int] = field(repr=False, default=frozenset())
+    gives_first: frozenset[int] = field(repr=False, default=frozenset())
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -59,27 +75,41 @@ class Step:
         return tuple(dict.fromkeys(leaf.slot for leaf in leaves if isinstance(leaf, Ref)))
 
     def __call__(self, env: Env) -> None:
-        args, kwargs = keras.tree.map_structure(
-            lambda leaf: env[leaf.slot] if isinstance(leaf, Ref) else leaf, (self.args, self.kwargs)
-        )
-        env.update(zip(self.outputs, keras.tree.flatten(self.run(*args, **kwargs)), strict=True))
+        def given(leaf: Any) -> Any:
+            if not isinstance(leaf, Ref):
+                return leaf
+            tensor = env[leaf.slot]
+            return channels_first(tensor) if leaf.slot in self.reads_first else tensor
+
+        args, kwargs = keras.tree.map_structure(given, (self.args, self.kwargs))
+        for number, tensor in enumerate(found := keras.tree.flatten(self.run(*args, **kwargs))):
+            if number in self.gives_first:
+                found[number] = channels_last(tensor)
+        env.update(zip(self.outputs, found, strict=True))
 
     def rewired(self, old: int, new: int) -> "Step":
         """The same call reading slot `new` where it read `old`."""
         args, kwargs = keras.tree.map_structure(
             lambda leaf: Ref(new) if isinstance(leaf, Ref) and leaf.slot == old else leaf, (self.args, self.kwargs)
         )
-        return replace(self, args=args, kwargs=kwargs)
+        reads = frozenset(new if slot == old else slot for slot in self.reads_first)
+        return replace(self, args=args, kwargs=kwargs, reads_first=reads)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A model as steps in the order of execution."""
+    """A model as steps in the order of execution.
+
+    `ranks` tells how many axes the tensor of a slot has; `first` are the slots of maps that the model itself has channels
+    first.
+    """
 
     steps: tuple[Step, ...]
     inputs: tuple[int, ...]
     input_names: tuple[str, ...]
     outputs: dict[str, int]
+    ranks: dict[int, int] = field(repr=False, default_factory=dict)
+    first: frozenset[int] = field(repr=False, default=frozenset())
 
     def producer(self) -> dict[int, Step]:
         """Which step fills a slot."""
@@ -136,6 +166,7 @@ def _calls(model: Any) -> tuple[list[Any], list[Any], list[_Call]]:
 class _Recorder:
     def __init__(self) -> None:
         self.steps: list[Step] = []
+        self.ranks: dict[int, int] = {}
         self._slots: dict[int, int] = {}
         self._alive: list[Any] = []  # symbolic tensors stay alive while their id() is a key
         self._count = itertools.count()
@@ -148,6 +179,7 @@ class _Recorder:
     def bind(self, tensor: Any, slot: int) -> None:
         self._alive.append(tensor)
         self._slots[id(tensor)] = slot
+        self.ranks[slot] = len(tensor.shape)
 
     def unique(self, path: str) -> str:
         self._paths[path] = number = self._paths.get(path, 0) + 1
@@ -207,7 +239,8 @@ def record(model: Any) -> Plan:
     outputs = {}
     for index, (name, end) in enumerate(zip(names, ends, strict=True)):
         outputs[name if name not in outputs else f"{name}#{index + 1}"] = end
-    return Plan(tuple(recorder.steps), inputs, tuple(str(t.name).split(":")[0] for t in model.inputs), outputs)
+    input_names = tuple(str(t.name).split(":")[0] for t in model.inputs)
+    return Plan(tuple(recorder.steps), inputs, input_names, outputs, recorder.ranks)
 
 
 def _output_names(model: Any) -> list[str]:

@@ -97,6 +97,37 @@ def band_words(channels: int, bands: Sequence[int] | None) -> tuple[str, ...]:
     return (f"Shown of {channels} channels: {which}, stretched between the 2nd and 98th percentile.",)
 
 
+def from_channels_first(x: Any, shape: tuple[int | None, ...]) -> Any:
+    """An array as a model with channels first eats it, (C, H, W) or (1, C, H, W), with its channels last.
+
+    Parameters
+    ----------
+    x : array-like
+        What is no array of numbers is left to :func:`as_input`.
+    shape : tuple
+        (N, C, H, W), None where any size will do.
+
+    Raises
+    ------
+    SegCamError
+        Another number of axes, or other sizes.
+    """
+    try:
+        array = np.asarray(x)
+    except (TypeError, ValueError):
+        return x
+    if array.dtype.kind not in "biuf":
+        return x
+    sizes = zip(shape[1:], array.shape[-3:], strict=False)
+    if array.ndim not in (3, 4) or any(n is not None and n != got for n, got in sizes):
+        wanted = ", ".join("any" if n is None else str(n) for n in shape[1:])
+        raise SegCamError(
+            f"`x` must have its channels first, as the model eats them: shape ({wanted}) or (1, {wanted}). "
+            f"Received: shape {array.shape}."
+        )
+    return np.moveaxis(array, -3, -1)
+
+
 def as_input(x: Any, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
     """The model's input, as (1, H, W, C) float32.
 

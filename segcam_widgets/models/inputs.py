@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,14 @@ from segcam_widgets.core.checks import is_whole
 from segcam_widgets.core.placement import Placement
 from segcam_widgets.errors import SegCamError, must_be_one_of, shown
 from segcam_widgets.models.fit import FITS, fitted, looked_at, placements, told
-from segcam_widgets.models.images import as_display, as_input, band_words, bands_shown, display_of
+from segcam_widgets.models.images import (
+    as_display,
+    as_input,
+    band_words,
+    bands_shown,
+    display_of,
+    from_channels_first,
+)
 from segcam_widgets.models.preprocess import by_name
 
 Shape = tuple[int | None, ...]
@@ -76,8 +83,8 @@ def check(given: Given) -> None:
         )
 
 
-def prepare(given: Given, shape: Shape) -> Prepared:
-    """Fit and preprocess an image for a model whose input has this shape (with the batch axis).
+def prepare(given: Given, shape: Shape, first: bool = False) -> Prepared:
+    """Fit and preprocess an image for a model whose input has this shape (N, H, W, C); `first`: it eats (N, C, H, W).
 
     Raises
     ------
@@ -85,12 +92,29 @@ def prepare(given: Given, shape: Shape) -> Prepared:
         As :func:`segcam_widgets.open_probe`.
     """
     check(given)
+    given = _channels_last(given, shape) if first else given
     return _of_array(given, shape) if given.x is not None else _of_picture(given, shape)
 
 
-def tiles(given: Given, shape: Shape) -> int:
+def _channels_last(given: Given, shape: Shape) -> Given:
+    """The same with `x`, or what a function of the user's own makes of the image, brought from (C, H, W) to (H, W, C)."""
+    height, width = shape[1:3] if given.fit == "exact" else (None, None)
+
+    def last(x: Any) -> Any:
+        return from_channels_first(x, (None, shape[-1], height, width))
+
+    own = given.preprocess
+    return replace(
+        given,
+        x=None if given.x is None else last(given.x),
+        preprocess=(lambda image: last(own(image))) if callable(own) else own,
+    )
+
+
+def tiles(given: Given, shape: Shape, first: bool = False) -> int:
     """How many probes an image makes: one, or with ``fit="tile"`` one a tile."""
     check(given)
+    given = _channels_last(given, shape) if first else given
     size = _raw(given, shape).shape[:2]
     return len(placements((int(size[0]), int(size[1])), shape[1:3], given.fit))
 

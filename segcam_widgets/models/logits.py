@@ -1,6 +1,6 @@
 """Find the logits of a segmentation network, whatever it ends with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -54,20 +54,23 @@ class Logits:
     squashing: tuple[Step, ...] = ()
 
 
-def squash_of(layer: Any) -> Squash | None:
-    """Whether a layer ends with softmax or sigmoid; "none" if with a linear map, None if with something else."""
+def squash_of(layer: Any, classes: tuple[int, ...] = (-1, 3)) -> Squash | None:
+    """Whether a layer ends with softmax or sigmoid; "none" if with a linear map, None if with something else.
+
+    `classes` are the numbers of the axis that a softmax must run along.
+    """
     kind = type(layer).__name__
     if isinstance(layer, keras.layers.Softmax) or kind == "Softmax":
         axis = getattr(layer, "axis", -1)
-        return "softmax" if axis in (-1, 3) else None
+        return "softmax" if axis in classes else None
     if kind == "Sigmoid":
         return "sigmoid"
     activation = getattr(layer, "activation", None)
     if isinstance(activation, keras.layers.Layer):
-        return squash_of(activation)
+        return squash_of(activation, classes)
     name = getattr(activation, "__name__", "")
     if activation is keras.activations.softmax or name in _SOFTMAX:
-        return "softmax"
+        return "softmax" if -1 in classes else None  # a function knows the last axis alone
     if activation is keras.activations.sigmoid or name == "sigmoid":
         return "sigmoid"
     return "none" if activation is None or name == "linear" else None
@@ -98,7 +101,12 @@ def find_logits(plan: Plan, end: int) -> Logits:
         step = made[at]
         if len(step.inputs) != 1 or len(step.outputs) != 1:
             break
-        squash = squash_of(step.layer)
+        squash = squash_of(step.layer, (1, -3)) if step.gives_first else squash_of(step.layer)
+        if squash is None and squash_of(step.layer) == "softmax":
+            raise UnsupportedModelError(
+                f"`model` must have its softmax along its classes. Received: {step.path!r}, whose channels come first and "
+                "whose softmax runs along the columns. Use keras.layers.Softmax(axis=1)."
+            )
         if squash in ("softmax", "sigmoid"):
             return _without(plan, step, squash, moved[::-1], end)
         if not moves_only(step):
@@ -173,16 +181,16 @@ def moves_only(step: Step) -> bool:
     if isinstance(step.layer, keras.layers.Activation):
         return squash_of(step.layer) == "none"
     if type(step.layer).__name__ == "GetItem":
-        return _crops(step.args[1:])
+        return _crops(step.args[1:], 1 if step.reads_first else 3)
     return isinstance(step.layer, _MOVERS) or type(step.layer).__name__ in _MOVER_OPS
 
 
-def _crops(key: Any) -> bool:
-    """Whether an indexing takes slices of rows and columns, and all classes."""
+def _crops(key: Any, classes: int) -> bool:
+    """Whether an indexing takes slices of rows and columns, and all of the axis `classes`."""
     while isinstance(key, tuple | list) and len(key) == 1:
         key = key[0]
     parts = list(key) if isinstance(key, tuple | list) else [key]
-    return all(isinstance(part, slice) for part in parts) and (len(parts) < 4 or parts[3] == slice(None))
+    return all(isinstance(part, slice) for part in parts) and (len(parts) <= classes or parts[classes] == slice(None))
 
 
 def _mixes(step: Step) -> bool:
@@ -194,10 +202,15 @@ def _mixes(step: Step) -> bool:
 
 
 def _moves_channels(step: Step) -> bool:
+    axes: Sequence[int] | None = None
     if isinstance(step.layer, keras.layers.Permute):
-        return bool(step.layer.dims[-1] != len(step.layer.dims))
-    axes = getattr(step.layer, "axes", None) if type(step.layer).__name__ == "Transpose" else None
-    return axes is not None and axes[-1] not in (-1, len(axes) - 1)
+        axes = (0, *step.layer.dims)
+    elif type(step.layer).__name__ == "Transpose":
+        axes = step.layer.axes
+    if axes is None:
+        return False
+    before, behind = (1 if first else len(axes) - 1 for first in (step.reads_first, step.gives_first))
+    return bool(axes[behind] % len(axes) != before)
 
 
 def linear_twin(layer: Any) -> Callable[..., Any]:

@@ -6,9 +6,10 @@ from typing import Any
 import tensorflow as tf
 
 from segcam_widgets.errors import SegCamError, UnsupportedModelError, first_line
-from segcam_widgets.models.adapt import called, input_shape
+from segcam_widgets.models.adapt import called, enters_first, input_shape
 from segcam_widgets.models.engine import Engine, engine_for
 from segcam_widgets.models.inputs import Given, check, prepare
+from segcam_widgets.models.layout import REBUILD
 from segcam_widgets.models.load import as_model
 from segcam_widgets.models.probe import KerasProbe
 
@@ -34,7 +35,8 @@ def open_probe(
     model : keras.Model or path
         Functional or Sequential, or a .keras or .h5 file (nothing in a file is executed).
     x : array-like, (H, W, C) or (1, H, W, C), optional
-        The image as the model eats it. Either this, or `image` with `preprocess`.
+        The image as the model eats it: (C, H, W) or (1, C, H, W) for a model with channels first, of which the probe
+        nevertheless speaks as (H, W, C) everywhere. Either this, or `image` with `preprocess`.
     image : array-like, (h', w', 3), optional
         What a person sees, uint8 or float in [0, 1]; keeps its own size. Default: `x` rescaled.
     preprocess : callable or str, optional
@@ -63,7 +65,7 @@ def open_probe(
     Raises
     ------
     UnsupportedModelError
-        Not a segmentation network, several inputs, no graph, channels first, or a file that cannot be read.
+        Not a segmentation network, several inputs, a layout that cannot be told, or a file that cannot be read.
     NonFiniteError
         NaN or infinity in `x` or in the logits.
     SegCamError
@@ -72,7 +74,7 @@ def open_probe(
     given = Given(x, image, preprocess, fit, tile, bands)
     check(given)
     keras_model = as_model(model)
-    prepared = prepare(given, input_shape(keras_model))
+    prepared = prepare(given, input_shape(keras_model), enters_first(keras_model))
     array = prepared.x
     engine = engine_for(keras_model, array.shape, output)
     say = {"image": prepared.image, "class_names": class_names, "truth": truth, "head": head}
@@ -97,6 +99,11 @@ def _bind(engine: Engine, array: Any, say: dict[str, Any]) -> KerasProbe:
     except SegCamError:
         raise
     except (tf.errors.OpError, ValueError, TypeError) as error:
+        if engine.plan.first and "NHWC" in str(error):  # TensorFlow on a CPU has these kernels with oneDNN alone
+            raise UnsupportedModelError(
+                "`model` must be one that TensorFlow can run here. Received: a model with channels first, of which it says: "
+                f"{first_line(error)}. {REBUILD}"
+            ) from error
         raise UnsupportedModelError(
             f"`x` of shape {array.shape[1:]} does not go through the model. Try the size it was made for. "
             f"TensorFlow says: {first_line(error)}."

@@ -342,15 +342,6 @@ def test_a_sequential_that_knows_no_input():
     assert sc.open_probe(model, image()).logits.shape == (SIZE, SIZE, 2)
 
 
-def test_channels_first():
-    inputs = keras.Input((3, SIZE, SIZE))
-    x = layers.Conv2D(2, 1, data_format="channels_first", name="conv")(inputs)
-    assert refused(keras.Model(inputs, layers.Softmax(axis=1)(x)), np.zeros((3, SIZE, SIZE))) == (
-        "`model` must have its channels last. Received: layer 'conv' with data_format='channels_first'. Build it with "
-        "data_format='channels_last' and call set_weights(old.get_weights()): kernels are laid out alike."
-    )
-
-
 def test_weights_that_are_not_finite():
     model = small()
     kernel = model.get_layer("deep").kernel
