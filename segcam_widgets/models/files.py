@@ -144,16 +144,17 @@ def _tile_of(region: Rectangle, places: Sequence[Placement]) -> int:
 
 def picture_opener(
     model: Any, *, preprocess: Callable[[Any], Any] | str | None = None, **kwargs: Any
-) -> Callable[[Any, str, str], KerasProbe]:
-    """A function (file, fit, value_range) -> probe, for pictures that are uploaded to an explorer on this model.
+) -> Callable[[Any, str, str], list[Callable[[], KerasProbe]]]:
+    """A function (file, fit, value_range) -> functions that open a probe, for pictures uploaded to an explorer on this model.
 
-    A `preprocess` function of the user's own goes before `fit` and `value_range`, one by name before `value_range`. What
-    belongs to the images that the explorer was opened with is left out.
+    There is one, or with "tile" one a tile. A `preprocess` function of the user's own goes before `value_range`, and before
+    every `fit` but "tile", for it may resize as well; one by name goes before `value_range`. What belongs to the images that
+    the explorer was opened with is left out.
     """
     options = {name: value for name, value in kwargs.items() if name not in OF_ONE_IMAGE}
 
-    def open_picture(file: Any, fit: str, value_range: str) -> KerasProbe:
-        chosen = "exact" if callable(preprocess) else fit
-        return open_probe(model, image=read_image(file), preprocess=preprocess or value_range, fit=chosen, **options)
+    def open_picture(file: Any, fit: str, value_range: str) -> list[Callable[[], KerasProbe]]:
+        chosen = "exact" if callable(preprocess) and fit != "tile" else fit
+        return tile_by_tile(model, image=read_image(file), preprocess=preprocess or value_range, fit=chosen, **options)
 
     return open_picture

@@ -47,7 +47,8 @@ class SegCamExplorer(W.VBox):
     probe : Probe, or sequence of probes or of functions that open one
         From :func:`segcam_widgets.open_probe`. Several: previous and next appear; each is opened when it is shown.
     opener : callable, optional
-        ``opener(file, fit, value_range) -> Probe``: enables the upload of one's own picture.
+        ``opener(file, fit, value_range)`` -> a probe, or several or functions that open one (a tile each): enables the
+        upload of one's own picture.
 
     Attributes
     ----------
@@ -114,15 +115,16 @@ class SegCamExplorer(W.VBox):
         """The way in for one's own picture, where there is one."""
         if self._opener is None:
             return None
-        return UploadPanel(self._opener, value_range(self._sources.opened(0).x), self._add_image, self._say_error)
+        return UploadPanel(self._opener, value_range(self._sources.opened(0).x), self._add_images, self._say_error)
 
     # -------------------------------------------------------------- images
 
-    def _add_image(self, probe: Probe, name: str) -> None:
+    def _add_images(self, images: Sources, name: str) -> None:
         with self._lock:
-            self._sources.append(probe)
+            first = len(self._sources)
+            self._sources.extend(images)
             self.images.count = len(self._sources)
-            self.open_image(len(self._sources) - 1)
+            self.open_image(first)
 
     @property
     def probe(self) -> Probe:

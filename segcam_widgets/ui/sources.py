@@ -30,9 +30,9 @@ class Sources:
     def __len__(self) -> int:
         return len(self._sources)
 
-    def append(self, probe: Probe) -> None:
-        """One more image."""
-        self._sources.append(probe)
+    def extend(self, others: "Sources") -> None:
+        """More images, behind these."""
+        self._sources += others._sources
 
     def opened(self, index: int, argument: str = "index") -> Probe:
         """One of the images, opened when it is first asked for."""

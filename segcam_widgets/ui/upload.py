@@ -1,16 +1,18 @@
 """An image of one's own, fitted to the model by a choice that is made in sight."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as W
 
-from segcam_widgets.core.probe import Probe
-from segcam_widgets.errors import SegCamError
+from segcam_widgets.ui import words
+from segcam_widgets.ui.sources import ProbeSource, Sources
 
-Opener = Callable[[Any, str, str], Probe]
-"""``opener(file, fit, value_range) -> Probe``."""
+Opener = Callable[[Any, str, str], ProbeSource | Sequence[ProbeSource]]
+"""``opener(file, fit, value_range)`` -> a probe, or several or functions that open one: a tile each, say."""
+
+FITS = [("as it is", "exact"), ("resize", "resize"), ("shrink and pad", "pad"), ("cut into tiles", "tile")]
 
 
 class UploadPanel(W.VBox):
@@ -19,9 +21,11 @@ class UploadPanel(W.VBox):
     Parameters
     ----------
     opener : callable
-        ``opener(file, fit, value_range) -> Probe``.
+        ``opener(file, fit, value_range)`` -> a probe, or several or functions that open one.
+    value_range : str
+        What is chosen at first.
     on_open : callable
-        ``on_open(probe, name)``.
+        ``on_open(images, name)``, the first of them opened.
     on_error : callable
         ``on_error(message)``.
     """
@@ -30,15 +34,14 @@ class UploadPanel(W.VBox):
         self,
         opener: Opener,
         value_range: str,
-        on_open: Callable[[Probe, str], None],
+        on_open: Callable[[Sources, str], None],
         on_error: Callable[[str], None],
     ) -> None:
         self._opener, self._on_open, self._on_error = opener, on_open, on_error
         style = {"description_width": "initial"}
         self.fit = W.Dropdown(
-            options=[("as it is", "exact"), ("resize", "resize"), ("shrink and pad", "pad")],
-            value="resize", description="Other sizes", tooltip="How a picture of another size is fitted", style=style,
-            layout=W.Layout(width="auto"),
+            options=FITS, value="resize", description="Other sizes", tooltip="How a picture of another size is fitted",
+            style=style, layout=W.Layout(width="auto"),
         )  # fmt: skip
         self.value_range = W.Dropdown(
             options=["0-1", "0-255", "-1-1"], value=value_range, description="Input values",
@@ -59,10 +62,11 @@ class UploadPanel(W.VBox):
             return
         given = change["new"][0]
         try:
-            probe = self._opener(io.BytesIO(bytes(given["content"])), self.fit.value, self.value_range.value)
-        except SegCamError as error:
-            self._on_error(str(error))
+            images = Sources(self._opener(io.BytesIO(bytes(given["content"])), self.fit.value, self.value_range.value))
+            images.opened(0)
+        except Exception as error:  # nobody sees what is raised in a handler
+            self._on_error(words.in_words(error))
             return
         finally:
             self.file.value = ()  # the same file can be chosen again
-        self._on_open(probe, str(given["name"]))
+        self._on_open(images, str(given["name"]))

@@ -1,5 +1,6 @@
 """`segcam demo` and `segcam explore` as servers: loopback only, behind a token, ended with whoever started them."""
 
+import ast
 import os
 import re
 import signal
@@ -187,6 +188,30 @@ def test_explore_opens_a_model_and_a_picture(start, files):
     assert status == 200
     assert "Traceback" not in text
     assert "<script>alert('a')</script>" not in text
+
+
+def test_explore_in_tiles_has_previous_and_next(files, monkeypatch):
+    from segcam_widgets.cli import main
+    from segcam_widgets.ui import serve
+
+    cells = []
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(serve, "serve", lambda code, **options: cells.append(code))
+    image = str(files / "large.png")
+    assert main(["explore", str(files / "model.keras"), image, "--fit", "tile", "--classes", "a,b,c"]) == 0
+    *before, shown = ast.parse(cells[0]).body
+    exec(compile(ast.Module(before, []), "cell", "exec"), names := {})
+    explorer = eval(compile(ast.Expression(shown.value), "cell", "eval"), names)
+    try:
+        for number in range(1, 10):
+            if number > 1:
+                explorer.images.next.click()
+            assert explorer.flush(120)
+            assert explorer.error.value == ""
+            assert explorer.images.place.value == f"image {number} of 9"
+            assert f"tile {number} of 9, rows" in explorer.legend.value
+    finally:
+        explorer.close()
 
 
 def test_explore_says_what_cannot_be_opened_before_it_serves(files, capfd, monkeypatch):

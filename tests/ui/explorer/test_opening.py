@@ -198,32 +198,108 @@ def test_heads_of_every_width(explore, classes, last):
 
 
 def test_an_uploaded_picture_is_one_more_image(explore, demo):
-    import io
-
-    from PIL import Image
-
     explorer = explore(demo.model, demo.images[:2], class_names=demo.class_names)
-    panel = next(w for w in _panels(explorer) if type(w).__name__ == "UploadPanel")
-    png = io.BytesIO()
-    Image.fromarray(np.full((50, 70, 3), 90, np.uint8)).save(png, "PNG")
-    send = functools.partial(_upload, panel)
-    send("<b>grey</b>.png", png.getvalue())
+    send = functools.partial(_upload, _panel(explorer))
+    send("<b>grey</b>.png", png := _png(np.full((50, 70, 3), 90, np.uint8)))
     assert explorer.flush(120)
     assert explorer.error.value == ""
     assert count(explorer) == 3
     assert explorer.images.index == 2
     assert explorer.explanation.class_names == demo.class_names
-    for name, content in (("a.png", b"no picture"), ("b.png", b""), ("c.png", png.getvalue()[:60])):
+    for name, content in (("a.png", b"no picture"), ("b.png", b""), ("c.png", png[:60])):
         send(name, content)
         assert explorer.flush(120)
         assert "Received" in explorer.error.value
         assert count(explorer) == 3
 
 
-def _panels(explorer):
+def test_an_uploaded_picture_in_tiles_is_an_image_a_tile(explore, demo):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    image = keras.Input((16, 24, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+    model = keras.Model(image, keras.layers.Conv2D(3, 1, activation="softmax")(x))
+    photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    explorer = explore(model, np.zeros((16, 24, 3)), class_names=["a", "b", "c"])
+    panel = _panel(explorer)
+    panel.fit.value = "tile"
+    _upload(panel, "photo.png", _png(photo))
+    assert explorer.flush(120)
+    assert explorer.error.value == ""
+    assert (count(explorer), explorer.images.index) == (10, 1)  # the first of nine tiles
+    for number in range(9):
+        top, left = (0, 16, 24)[number // 3], (0, 24, 26)[number % 3]
+        said = f"tile {number + 1} of 9, rows {top} to {top + 16} and columns {left} to {left + 24} of 40 x 50"
+        assert said in explorer.legend.value
+        tile = photo[top : top + 16, left : left + 24]
+        np.testing.assert_array_equal(explorer.probe.image, tile)
+        np.testing.assert_allclose(explorer.probe.x[0], tile / 255, atol=1e-6)
+        assert explorer.explanation.class_names == ("a", "b", "c")
+        assert explorer.images.next.disabled == (number == 8)
+        if number < 8:
+            explorer.images.next.click()
+            assert explorer.flush(120)
+            assert explorer.error.value == ""
+    explorer.open_image(0)  # what was there is still there, before the tiles
+    assert explorer.flush(120)
+    assert "tile" not in explorer.legend.value
+    before = explorer.probe
+    _upload(panel, "cut.png", _png(photo)[:60])
+    assert "cannot be read as one" in explorer.error.value
+    assert (count(explorer), explorer.probe) == (10, before)
+
+
+def test_tiles_that_the_model_refuses_are_said_in_the_panel_and_not_added(explore):
+    import keras
+
+    image = keras.Input((16, 16, 5))
+    model = keras.Model(image, keras.layers.Conv2D(2, 1)(image))
+    explorer = explore(model, np.zeros((16, 16, 5)))
+    panel = _panel(explorer)
+    panel.fit.value = "tile"
+    _upload(panel, "photo.png", _png(np.zeros((20, 30, 3), np.uint8)))
+    assert "5 channels" in explorer.error.value
+    assert count(explorer) == 1
+
+
+def test_a_function_of_ones_own_prepares_each_tile_and_else_fits_by_itself(explore):
+    import keras
+
+    given = []
+
+    def prepare(pixels):
+        given.append(pixels.shape)
+        return pixels[:16, :16] / 255
+
+    image = keras.Input((16, 16, 3))
+    model = keras.Model(image, keras.layers.Conv2D(2, 1)(image))
+    explorer = explore(model, image=np.zeros((16, 16, 3), np.uint8), preprocess=prepare)
+    panel = _panel(explorer)
+    for fit, images, size in (("resize", 2, (20, 30, 3)), ("tile", 6, (16, 16, 3))):
+        panel.fit.value = fit
+        _upload(panel, "photo.png", _png(np.zeros((20, 30, 3), np.uint8)))
+        assert explorer.flush(120)
+        assert explorer.error.value == ""
+        assert (count(explorer), given[-1]) == (images, size)
+    assert "tile 1 of 4" in explorer.legend.value
+    assert "values by a function of your own" in explorer.legend.value
+
+
+def _panel(explorer):
     from segcam_widgets.ui.lifetime import family
 
-    return family(explorer)
+    return next(widget for widget in family(explorer) if type(widget).__name__ == "UploadPanel")
+
+
+def _png(pixels):
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def _upload(panel, name, content):
