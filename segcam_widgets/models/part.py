@@ -1,12 +1,15 @@
 """A part of a traced graph as something to call."""
 
 import contextlib
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+
+from segcam_widgets.models.widen import graph_in_float32, is_half, widened
 
 OVERRIDES: ContextVar[Mapping[str, str] | None] = ContextVar("OVERRIDES", default=None)
 """Names of gradients, by the type of operation, that copied operations get instead of their own."""
@@ -44,12 +47,21 @@ class Part:
         self._captured = {name: tensor for name, tensor in source.captured.items() if name in read}
         self._read = read
         self._traced: dict[Any, Any] = {}
+        self._widens = False
 
-    @property
-    def is_half(self) -> bool:
-        """Whether it computes in 16 bits."""
-        half = {tf.float16.as_datatype_enum, tf.bfloat16.as_datatype_enum}
-        return any(node.attr["T"].type in half or node.attr["DstT"].type in half for node in self._graph.node)
+    def in_float32(self) -> "Part":
+        """What computes the same in 32 bits, with the same variables; itself where it does already.
+
+        Raises
+        ------
+        ValueError
+            It does what is not the same in 32 bits. The message is the rest of a sentence: "it ...".
+        """
+        if not is_half(self._graph):
+            return self
+        twin = copy.copy(self)
+        twin._graph, twin._traced, twin._widens = graph_in_float32(self._graph), {}, True
+        return twin
 
     def __call__(self, *given: tf.Tensor) -> Any:
         if not tf.executing_eagerly():
@@ -66,6 +78,8 @@ class Part:
         capture = tf.compat.v1.get_default_graph().capture  # variables by reference
         mapping |= {name: capture(tensor) for name, tensor in self._captured.items()}
         mapping = {name: tensor for name, tensor in mapping.items() if name in self._read}
+        if self._widens:
+            mapping = {name: widened(tensor) for name, tensor in mapping.items()}
         graph = self._graph
         overrides = OVERRIDES.get()
         if overrides is not None and any(node.op in overrides for node in graph.node):

@@ -11,8 +11,7 @@ from segcam_widgets.errors import UnsupportedModelError
 from segcam_widgets.models.cut import Cut
 from segcam_widgets.models.graph import Step
 from segcam_widgets.models.part import Part
-
-HALF = ("float16", "bfloat16")
+from segcam_widgets.models.widen import HALF
 
 
 def in_float32(cut: Cut) -> Cut:
@@ -21,24 +20,21 @@ def in_float32(cut: Cut) -> Cut:
     Raises
     ------
     UnsupportedModelError
-        A layer of the tail cannot be rebuilt from its configuration.
+        A layer of the tail cannot be rebuilt from its configuration; or a step of a model without a graph cannot be
+        computed in 32 bits.
     """
     return replace(cut, tail=tuple(_widened(step) for step in cut.tail))
-
-
-def widened(tensor: tf.Tensor) -> tf.Tensor:
-    """Half precision in 32 bits; anything else as it is."""
-    return tf.cast(tensor, tf.float32) if tensor.dtype.name in HALF else tensor
 
 
 def _widened(step: Step) -> Step:
     layer = step.layer
     if isinstance(step.run, Part):
-        if step.run.is_half:
+        try:
+            return replace(step, run=step.run.in_float32())
+        except ValueError as error:
             raise UnsupportedModelError(
-                f"`layer` is followed by {step.path!r}, a step of a model without a graph, which cannot be rebuilt in float32."
-            )
-        return step
+                f"`layer` is followed by {step.path!r}, which cannot be computed in float32: {error}."
+            ) from error
     if layer is None or type(layer).__name__ == "Cast":  # conversions between precisions
         return replace(step, run=lambda x, *_, **__: tf.cast(x, tf.float32))
     if not isinstance(layer, keras.Layer) or layer.compute_dtype not in HALF:
@@ -51,7 +47,7 @@ def _twin(layer: Any, linear: bool) -> Callable[..., Any]:
     try:
         config = {**layer.get_config(), "dtype": "float32", **({"activation": "linear"} if linear else {})}
         twin = type(layer).from_config(config)
-        twin.build(layer.get_build_config()["input_shape"])
+        twin.build_from_config(layer.get_build_config())  # None of layers without weights
         variables = list(zip(twin.variables, layer.variables, strict=True))
     except Exception as error:  # whatever a layer's own code may raise
         raise UnsupportedModelError(

@@ -18,7 +18,7 @@ from segcam_widgets.models.differentiate import Head
 from segcam_widgets.models.engine import AHEAD, DEEP, Engine, Target
 from segcam_widgets.models.grids import head_size
 from segcam_widgets.models.linearity import Curved, curved_steps, is_rectified
-from segcam_widgets.models.precise import in_float32, widened
+from segcam_widgets.models.precise import in_float32
 from segcam_widgets.models.prediction import Prediction, frozen
 from segcam_widgets.models.pull import Puller
 from segcam_widgets.models.pushforward import push
@@ -27,6 +27,7 @@ from segcam_widgets.models.series import forward
 from segcam_widgets.models.sweep import sweep_layers
 from segcam_widgets.models.targets import Targets
 from segcam_widgets.models.tensors import Activations
+from segcam_widgets.models.widen import widened
 
 Float = NDArray[np.float32]
 BUDGET = 256 * 2**20
@@ -231,7 +232,7 @@ class KerasProbe:
         ------
         UnknownLayerError, DisconnectedLayerError
         UnsupportedModelError
-            A layer cannot be rebuilt in float32.
+            A layer after it cannot be rebuilt in float32.
         SegCamError
             A wrong shape.
         """

@@ -44,7 +44,7 @@ class Net(keras.Model):
         for block in self.blocks:
             x = block(x, training=training)
         x = self.deep(self.pool(x))
-        x = tf.image.resize(x, (inputs.shape[1], inputs.shape[2]))
+        x = tf.cast(tf.image.resize(x, (inputs.shape[1], inputs.shape[2])), skip.dtype)
         x = tf.concat([x, skip], -1)
         self.kept = x  # as people do, to look at it later
         x = tf.concat([self.sides["left"](x), self.sides["right"](x)], -1)
