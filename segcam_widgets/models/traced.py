@@ -20,6 +20,7 @@ from segcam_widgets.errors import UnsupportedModelError
 from segcam_widgets.models.graph import Plan, Ref, Step
 from segcam_widgets.models.live import frontier
 from segcam_widgets.models.part import Part, Source
+from segcam_widgets.models.swish import plain_swish
 
 _LOCK = threading.Lock()
 _PASSING = ("Identity", "IdentityN")
@@ -210,7 +211,7 @@ class _Recorder:
         free = len(traced.inputs) - len(traced.captured_inputs)
         self._input = traced.inputs[0]
         captured = dict(zip((t.name for t in traced.inputs[free:]), traced.captured_inputs, strict=True))
-        definition = traced.graph.as_graph_def()
+        definition = plain_swish(traced.graph.as_graph_def())
         self._source = Source(definition, captured, traced if definition.library.function else None)
         self._graph = traced.graph
         self._outputs = traced.structured_outputs
