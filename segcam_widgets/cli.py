@@ -132,9 +132,8 @@ def _explore(given: argparse.Namespace) -> None:
     code = (
         "import sys\n"
         f"sys.path.insert(0, {str(Path.cwd())!r})\n"
-        "import segcam_widgets as sc\n"
-        "from segcam_widgets.models.files import open_files\n"
-        f"sc.SegCamExplorer(open_files(**{arguments!r}))\n"
+        "from segcam_widgets.ui.opening import explore_files\n"
+        f"explore_files(**{arguments!r})\n"
     )
     serve(
         code,

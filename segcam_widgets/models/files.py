@@ -14,7 +14,7 @@ from segcam_widgets.errors import SegCamError, must_be_one_of
 from segcam_widgets.models.adapt import enters_first, input_shape
 from segcam_widgets.models.fit import placements
 from segcam_widgets.models.inputs import Given, check, read_image, tiles
-from segcam_widgets.models.load import load_model
+from segcam_widgets.models.load import as_model
 from segcam_widgets.models.opening import open_probe
 from segcam_widgets.models.preprocess import RANGES
 from segcam_widgets.models.probe import KerasProbe
@@ -23,7 +23,7 @@ OF_ONE_IMAGE = ("image", "truth", "fit", "tile", "bands")
 
 
 def open_files(
-    model: str,
+    model: Any,
     image: str,
     *,
     value_range: str = "0-1",
@@ -35,8 +35,8 @@ def open_files(
 
     Parameters
     ----------
-    model : str
-        A .keras or .h5 file.
+    model : str or keras.Model
+        A .keras or .h5 file, or what was read from one.
     image : str
         A picture; or a .npy file, whose values are taken as the model eats them.
     value_range, preprocess : str
@@ -51,11 +51,10 @@ def open_files(
     SegCamError
         As :func:`segcam_widgets.open_probe`, or a module that cannot be imported.
     """
-    for name in modules:
-        _import(name)
+    import_modules(modules)
     if value_range not in RANGES:
         raise SegCamError(must_be_one_of("range", RANGES, value_range))
-    keras_model = load_model(model)
+    keras_model = as_model(model)
     if Path(image).suffix == ".npy":
         if preprocess is not None:
             raise SegCamError(
@@ -65,14 +64,16 @@ def open_files(
     return tile_by_tile(keras_model, image=read_image(image), preprocess=preprocess or value_range, **options)
 
 
-def _import(name: str) -> None:
-    try:
-        importlib.import_module(name)
-    except Exception as error:  # it is code of the user's own: anything can happen in it
-        raise SegCamError(
-            f"`--import` must name a module that can be imported. Received: {name!r} "
-            f"({type(error).__name__}: {' '.join(str(error).split())})."
-        ) from error
+def import_modules(names: Sequence[str]) -> None:
+    """Import modules of the user's own, which register layers. Raises SegCamError where one cannot be imported."""
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # it is code of the user's own: anything can happen in it
+            raise SegCamError(
+                f"`--import` must name a module that can be imported. Received: {name!r} "
+                f"({type(error).__name__}: {' '.join(str(error).split())})."
+            ) from error
 
 
 def _read_array(path: str) -> Any:
@@ -83,8 +84,8 @@ def _read_array(path: str) -> Any:
 
 
 def tile_by_tile(model: Any, x: Any = None, **options: Any) -> list[Callable[[], KerasProbe]]:
-    """Functions that open a model on an image: one for each tile with ``fit="tile"``, else one."""
-    if options.get("fit") != "tile":
+    """Functions that open a model on an image: one for each tile with ``fit="tile"`` unless one is named, else one."""
+    if options.get("fit") != "tile" or "tile" in options:
         return [partial(open_probe, model, x, **options)]
     given = Given(x, options.get("image"), options.get("preprocess"), "tile", bands=options.get("bands"))
     check(given)

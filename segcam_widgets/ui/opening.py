@@ -1,7 +1,7 @@
 """`explore`: from whatever is at hand to an explorer in the cell."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def explore(
         What ``explorer.state`` gave, to open the same view again.
     **kwargs
         Of :func:`segcam_widgets.open_probe`; with several images, `image` and `truth` hold one for each. With
-        ``fit="tile"`` each tile of an image is an image of its own.
+        ``fit="tile"`` each tile of an image is an image of its own, unless `tile` names one.
 
     Returns
     -------
@@ -68,6 +68,28 @@ def explore(
             explorer.close()
             raise
     return explorer
+
+
+def explore_files(
+    model: str, image: str, *, preprocess: str | None = None, modules: Sequence[str] = (), **options: Any
+) -> SegCamExplorer:
+    """What `segcam explore` shows: a model file on a picture, with a way in for other pictures.
+
+    Parameters
+    ----------
+    model, image : str
+    preprocess, modules, **options
+        Of :func:`segcam_widgets.models.files.open_files`.
+    """
+    from segcam_widgets.models.files import import_modules, open_files, picture_opener
+    from segcam_widgets.models.load import as_model
+
+    import_modules(modules)
+    keras_model = as_model(model)  # a file is read once
+    sources = open_files(keras_model, image, preprocess=preprocess, **options)
+    return SegCamExplorer(
+        sources, opener=picture_opener(keras_model, preprocess=preprocess, class_names=options.get("class_names"))
+    )
 
 
 def _sources(keras_model: Any, x: Any, kwargs: dict[str, Any]) -> list[Any]:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ui.explorer.uploads import upload, upload_panel
+
 LINUX = sys.platform == "linux"
 pytestmark = [
     pytest.mark.keras,
@@ -190,28 +192,49 @@ def test_explore_opens_a_model_and_a_picture(start, files):
     assert "<script>alert('a')</script>" not in text
 
 
-def test_explore_in_tiles_has_previous_and_next(files, monkeypatch):
+@pytest.fixture
+def explored(files, monkeypatch):
+    """Give a function that opens what `segcam explore` would serve."""
     from segcam_widgets.cli import main
     from segcam_widgets.ui import serve
 
-    cells = []
+    cells, opened = [], []
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(serve, "serve", lambda code, **options: cells.append(code))
-    image = str(files / "large.png")
-    assert main(["explore", str(files / "model.keras"), image, "--fit", "tile", "--classes", "a,b,c"]) == 0
-    *before, shown = ast.parse(cells[0]).body
-    exec(compile(ast.Module(before, []), "cell", "exec"), names := {})
-    explorer = eval(compile(ast.Expression(shown.value), "cell", "eval"), names)
-    try:
-        for number in range(1, 10):
-            if number > 1:
-                explorer.images.next.click()
-            assert explorer.flush(120)
-            assert explorer.error.value == ""
-            assert explorer.images.place.value == f"image {number} of 9"
-            assert f"tile {number} of 9, rows" in explorer.legend.value
-    finally:
+
+    def explore(image, *arguments):
+        assert main(["explore", str(files / "model.keras"), str(files / image), *arguments]) == 0
+        *before, shown = ast.parse(cells[-1]).body
+        exec(compile(ast.Module(before, []), "cell", "exec"), names := {})
+        opened.append(eval(compile(ast.Expression(shown.value), "cell", "eval"), names))
+        return opened[-1]
+
+    yield explore
+    for explorer in opened:
         explorer.close()
+
+
+def test_explore_in_tiles_has_previous_and_next(explored):
+    explorer = explored("large.png", "--fit", "tile", "--classes", "a,b,c")
+    for number in range(1, 10):
+        if number > 1:
+            explorer.images.next.click()
+        assert explorer.flush(120)
+        assert explorer.error.value == ""
+        assert explorer.images.place.value == f"image {number} of 9"
+        assert f"tile {number} of 9, rows" in explorer.legend.value
+
+
+def test_explore_takes_other_pictures_too(explored, files):
+    explorer = explored("picture.png", "--classes", "a,b,c", "--range", "0-255")
+    panel = upload_panel(explorer)
+    assert panel.value_range.value == "0-255"
+    upload(panel, "large.png", (files / "large.png").read_bytes())
+    assert explorer.flush(120)
+    assert explorer.error.value == ""
+    assert explorer.images.place.value == "image 2 of 2"
+    assert explorer.probe.class_names == ("a", "b", "c")
+    assert 50 < explorer.probe.x.max() <= 255
 
 
 def test_explore_says_what_cannot_be_opened_before_it_serves(files, capfd, monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
+from tests.ui.explorer.uploads import png_of, upload, upload_panel
 
 pytestmark = pytest.mark.keras
 
@@ -199,8 +200,8 @@ def test_heads_of_every_width(explore, classes, last):
 
 def test_an_uploaded_picture_is_one_more_image(explore, demo):
     explorer = explore(demo.model, demo.images[:2], class_names=demo.class_names)
-    send = functools.partial(_upload, _panel(explorer))
-    send("<b>grey</b>.png", png := _png(np.full((50, 70, 3), 90, np.uint8)))
+    send = functools.partial(upload, upload_panel(explorer))
+    send("<b>grey</b>.png", png := png_of(np.full((50, 70, 3), 90, np.uint8)))
     assert explorer.flush(120)
     assert explorer.error.value == ""
     assert count(explorer) == 3
@@ -222,9 +223,9 @@ def test_an_uploaded_picture_in_tiles_is_an_image_a_tile(explore, demo):
     model = keras.Model(image, keras.layers.Conv2D(3, 1, activation="softmax")(x))
     photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     explorer = explore(model, np.zeros((16, 24, 3)), class_names=["a", "b", "c"])
-    panel = _panel(explorer)
+    panel = upload_panel(explorer)
     panel.fit.value = "tile"
-    _upload(panel, "photo.png", _png(photo))
+    upload(panel, "photo.png", png_of(photo))
     assert explorer.flush(120)
     assert explorer.error.value == ""
     assert (count(explorer), explorer.images.index) == (10, 1)  # the first of nine tiles
@@ -245,9 +246,17 @@ def test_an_uploaded_picture_in_tiles_is_an_image_a_tile(explore, demo):
     assert explorer.flush(120)
     assert "tile" not in explorer.legend.value
     before = explorer.probe
-    _upload(panel, "cut.png", _png(photo)[:60])
+    upload(panel, "cut.png", png_of(photo)[:60])
     assert "cannot be read as one" in explorer.error.value
     assert (count(explorer), explorer.probe) == (10, before)
+
+
+def test_a_tile_that_is_named_is_shown_alone(explore, demo):
+    photo = np.random.default_rng(0).random((600, 520, 1), np.float32)
+    explorer = explore(demo.model, photo, class_names=demo.class_names, fit="tile", tile=1)
+    assert explorer.flush(120)
+    assert count(explorer) == 1
+    assert "tile 2 of 4" in explorer.legend.value
 
 
 def test_tiles_that_the_model_refuses_are_said_in_the_panel_and_not_added(explore):
@@ -256,9 +265,9 @@ def test_tiles_that_the_model_refuses_are_said_in_the_panel_and_not_added(explor
     image = keras.Input((16, 16, 5))
     model = keras.Model(image, keras.layers.Conv2D(2, 1)(image))
     explorer = explore(model, np.zeros((16, 16, 5)))
-    panel = _panel(explorer)
+    panel = upload_panel(explorer)
     panel.fit.value = "tile"
-    _upload(panel, "photo.png", _png(np.zeros((20, 30, 3), np.uint8)))
+    upload(panel, "photo.png", png_of(np.zeros((20, 30, 3), np.uint8)))
     assert "5 channels" in explorer.error.value
     assert count(explorer) == 1
 
@@ -275,46 +284,15 @@ def test_a_function_of_ones_own_prepares_each_tile_and_else_fits_by_itself(explo
     image = keras.Input((16, 16, 3))
     model = keras.Model(image, keras.layers.Conv2D(2, 1)(image))
     explorer = explore(model, image=np.zeros((16, 16, 3), np.uint8), preprocess=prepare)
-    panel = _panel(explorer)
+    panel = upload_panel(explorer)
     for fit, images, size in (("resize", 2, (20, 30, 3)), ("tile", 6, (16, 16, 3))):
         panel.fit.value = fit
-        _upload(panel, "photo.png", _png(np.zeros((20, 30, 3), np.uint8)))
+        upload(panel, "photo.png", png_of(np.zeros((20, 30, 3), np.uint8)))
         assert explorer.flush(120)
         assert explorer.error.value == ""
         assert (count(explorer), given[-1]) == (images, size)
     assert "tile 1 of 4" in explorer.legend.value
     assert "values by a function of your own" in explorer.legend.value
-
-
-def _panel(explorer):
-    from segcam_widgets.ui.lifetime import family
-
-    return next(widget for widget in family(explorer) if type(widget).__name__ == "UploadPanel")
-
-
-def _png(pixels):
-    import io
-
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-def _upload(panel, name, content):
-    """As the browser sends a chosen file."""
-    import datetime as dt
-
-    now = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
-    given = {
-        "name": name,
-        "type": "image/png",
-        "size": len(content),
-        "content": memoryview(content),
-        "last_modified": now,
-    }
-    panel.file.value = (given,)
 
 
 def test_a_process_that_ends_while_the_worker_computes_ends_quietly():
