@@ -80,7 +80,10 @@ class KerasProbe:
         self._lock = threading.Lock()
         self._remarks: tuple[str, ...] = ()
         self._prediction = self._predict()
-        self._targets = Targets(engine, self._tensors)
+        tensors = self._tensors  # what they look like is the same for every image of a size
+        self._targets: Targets = engine.fact(
+            ("targets", tensors.size), lambda: Targets(engine, tensors.shapes, tensors.floating)
+        )
         self._pull = Puller(engine, self._head, self._tensors)
 
     @cached_property

@@ -72,7 +72,7 @@ class Puller:
         scale, pulled = np.float32(1), None
         for scale in scales(factors[-1], self._tensors.full_precision):
             pulled = self._pull(target, factors if scale == 1 else [*factors[:-1], factors[-1] * scale], source)
-            if all(np.isfinite(values).all() for values in pulled[:2]):
+            if self._tensors.full_precision or all(np.isfinite(values).all() for values in pulled[:2]):
                 break
         assert pulled is not None  # there is a first try
         return pulled if scale == 1 else (pulled[0] / scale, pulled[1] / scale, pulled[2])

@@ -7,11 +7,18 @@ from segcam_widgets.core.probe import LayerInfo
 from segcam_widgets.errors import DisconnectedLayerError, UnknownLayerError, must_be_one_of
 from segcam_widgets.models.engine import Engine, Target
 from segcam_widgets.models.grids import Grids
-from segcam_widgets.models.tensors import Activations
 
 
 class Targets:
     """Every slot with an (h, w, K) output, or one that can be laid out so, by name.
+
+    Parameters
+    ----------
+    engine : Engine
+    shapes : dict of int to tuple
+        Of every slot, for images of one size.
+    floating : set of int
+        Slots of real numbers.
 
     Attributes
     ----------
@@ -19,12 +26,12 @@ class Targets:
         Those that reach the logits, the input first, the logits last, in graph order.
     """
 
-    def __init__(self, engine: Engine, tensors: Activations) -> None:
-        self._shapes = tensors.shapes
-        self._grids = Grids(engine.plan, tensors.shapes)
+    def __init__(self, engine: Engine, shapes: dict[int, tuple[int, ...]], floating: set[int]) -> None:
+        self._shapes = shapes
+        self._grids = Grids(engine.plan, shapes)
         self._reaching = engine.reaching
         self._slots = {step.path: step.outputs[0] for step in engine.plan.steps}
-        self._by_name = {target.name: target for target in engine.targets(tensors.shapes, tensors.floating)}
+        self._by_name = {target.name: target for target in engine.targets(shapes, floating)}
         self.layers = tuple(self.info(target) for target in self._by_name.values() if target.slot in self._reaching)
 
     def info(self, target: Target) -> LayerInfo:
