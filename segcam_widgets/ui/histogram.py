@@ -67,18 +67,16 @@ class ChannelHistogram(W.VBox):
         self._x = bq.LinearScale(min=-0.7, max=0.7, allow_padding=False)
         self._y = bq.LinearScale()
         scales = {"x": self._x, "y": self._y}
-        # from the bottom to the top of the figure, whatever the bars show: what stands there is not sent for every map
-        frame = {"x": self._x, "y": bq.LinearScale(min=0.0, max=1.0, allow_padding=False)}
         empty = np.zeros(1)
         self.bars = bq.Bars(x=empty, y=empty, scales=scales, colors=[UP], padding=0.15)
         # the chosen channel is framed, and marked below: a frame hides a narrow bar's colour, and a bar of no height
-        self._mark = bq.Scatter(x=empty, y=empty, scales=frame, marker="triangle-up", colors=[CHOSEN], default_size=70)
+        self._mark = bq.Scatter(x=empty, y=empty, scales=scales, marker="triangle-up", colors=[CHOSEN], default_size=70)
         # what a finding speaks of is marked above
         self._spoken = bq.Scatter(
-            x=empty[:0], y=empty[:0], scales=frame, marker="triangle-down", colors=[SPOKEN], default_size=50
+            x=empty[:0], y=empty[:0], scales=scales, marker="triangle-down", colors=[SPOKEN], default_size=50
         )
         # bars of no height cannot be hit: an invisible one of full height lies over each
-        self._hits = bq.Bars(x=empty, y=empty + 1, scales=frame, opacities=[0.0], colors=["#888888"], padding=0.0)
+        self._hits = bq.Bars(x=empty, y=empty, scales=scales, opacities=[0.0], colors=["#888888"], padding=0.0)
         # bqplot's own: Ctrl and click adds a bar to the choice, Shift and click a range
         self._hits.interactions = {"click": "select"}
         self._hits.selected_style, self._hits.unselected_style = {}, {}
@@ -154,14 +152,13 @@ class ChannelHistogram(W.VBox):
         shown = np.asarray(values[self._order], np.float64)
         marked = np.flatnonzero(np.isin(self._order, self._marked))
         legend = " ▾ marks the channels that the diagnosis speaks of." if marked.size else ""
-        said = channel_words(values)
-        self.words.value = f'<span class="segcam-note">{said[:1].upper()}{said[1:]}.{legend}</span>'
+        self.words.value = f'<span class="segcam-note">{channel_words(values)}.{legend}</span>'
         chosen = [int(i) for i in np.flatnonzero(np.isin(self._order, self.chosen))] if count > 1 else []
         self._draw(
             np.arange(count, dtype=float), shown, [UP if v >= 0 else DOWN for v in shown], _limits(shown), chosen
         )
         with self._spoken.hold_sync():
-            self._spoken.x, self._spoken.y = marked.astype(float), np.ones(len(marked))
+            self._spoken.x, self._spoken.y = marked.astype(float), np.full(len(marked), _limits(shown)[1])
         ticks = _ticks(count)
         with self._x_axis.hold_sync():
             self._x_axis.label = "channel, sorted" if self.sort.value else "channel"
@@ -211,11 +208,11 @@ class ChannelHistogram(W.VBox):
             self.bars.selected_style = {"stroke": CHOSEN, "stroke-width": "2"} if len(x) <= FRAMED else {}
             self.bars.selected = np.asarray(chosen, int) if chosen else None
         with self._mark.hold_sync():
-            self._mark.x, self._mark.y = x[list(chosen)], np.zeros(len(chosen))
+            self._mark.x, self._mark.y = x[list(chosen)], np.full(len(chosen), low)
         # a linear scale gives a single bar no width
         (self.figure.add_class if len(x) == 1 else self.figure.remove_class)("segcam-single")
         with self._hits.hold_sync():
-            self._hits.x, self._hits.y = x, np.ones(len(x))
+            self._hits.x, self._hits.y, self._hits.base = x, np.full(len(x), high), low
 
     def _clicked(self, _: Any, event: dict[str, Any]) -> None:
         index = int(event.get("data", {}).get("index", -1))
@@ -230,27 +227,20 @@ class ChannelHistogram(W.VBox):
 
 
 def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The y range: zero always in it, a little air, never empty, and round: it rests while a drag moves the bars a little."""
+    """The y range: zero always in it, a little air, and never empty."""
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     if low == high:
         return -1.0, 1.0
     air = 0.06 * (high - low)
-    step = _round_step((high - low + 2 * air) / 8)
-    return float(np.floor((low - air * (low < 0)) / step) * step), float(
-        np.ceil((high + air * (high > 0)) / step) * step
-    )
+    return (low - air if low < 0 else 0.0), (high + air if high > 0 else 0.0)
 
 
 def _round_ticks(low: float, high: float, most: int = 6) -> NDArray[np.float64]:
     """At most `most` round numbers in a range, zero among them; bqplot's own are too many for a low figure."""
-    step = _round_step((high - low) / most)
-    return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
-
-
-def _round_step(least: float) -> float:
-    """The next round number that is not below another: 1, 2, 2.5 or 5 times a power of ten."""
+    least = (high - low) / most
     power = 10.0 ** np.floor(np.log10(least))
-    return float(next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= least * (1 - 1e-12)))
+    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= least)
+    return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
 
 
 def _ticks(count: int) -> NDArray[np.int64]:

@@ -111,10 +111,10 @@ def test_a_map_costs_few_messages_while_one_draws(show, monkeypatch):
         assert explorer.flush()
     states = [(type(widget).__name__, set(message["state"])) for widget, message in sent]
     states = [state for state in states if state != ("SegmentationCanvas", {"draft"})]  # the test's own
-    # the map with its outline; its range as a number; the bars, their axis (scale and ticks); the sentence
-    expected = {"SegmentationCanvas", "FloatText", "Bars", "LinearScale", "Axis", "HTML"}
+    # the map with its outline; its range as a number; bars, marks and what is hit, scale and ticks; the sentence
+    expected = {"SegmentationCanvas", "FloatText", "Bars", "Scatter", "LinearScale", "Axis", "HTML"}
     assert {name for name, _ in states} <= expected, states
-    assert len(states) <= 7, states
+    assert len(states) <= 10, states
     (of_canvas,) = [keys for name, keys in states if name == "SegmentationCanvas"]
     assert {"heat", "region_mask"} <= of_canvas
 
