@@ -170,10 +170,11 @@ class Activations:
             return found
 
     def _run(self, steps: tuple[Step, ...], env: Env, wanted: set[int]) -> None:
+        first = self.passes == 0
         self.passes += 1
         readers = Counter(slot for step in steps for slot in step.inputs)
-        # where the whole does not fit, what was not asked for would push out what was
-        choosy = not self.fit_whole
+        # where the whole does not fit, what was not asked for would push out what was; at first nothing was
+        choosy = not first and not self.fit_whole
 
         def after(step: Step) -> None:
             for slot in step.outputs:

@@ -260,6 +260,7 @@ class SegCamExplorer(W.VBox):
             self.evidence.show(request[0], explanation)
             self.atlas.show(request[0], explanation)
             self.sentence.value = words.sentence(explanation)
+            self.copy.text = code.cell(explanation.query, explanation.class_names, code.place_of(request[0], self))
             if self.canvas.draft is None:  # while one draws, the next question is on its way
                 self._conclude(request[0], explanation)
             self._say_error("")
@@ -267,10 +268,9 @@ class SegCamExplorer(W.VBox):
             self._draw_legend(request[0], explanation.query)
 
     def _conclude(self, probe: Probe, explanation: Explanation) -> None:
-        """What waits until the hand has let go: diagnosis and code."""
+        """What waits until the hand has let go: the diagnosis."""
         self._concluded = explanation
         self.findings.ask(probe, explanation.query, explanation)
-        self.copy.text = code.cell(explanation.query, explanation.class_names, code.place_of(probe, self))
 
     def _draw_legend(self, probe: Probe, query: CamQuery) -> None:
         palette = class_colours(len(probe.class_names))
