@@ -9,34 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.explain import explain, score_input
-from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.explanation import Explanation, is_empty
 from segcam_widgets.core.ledger import EvidenceLedger, ledger
 from segcam_widgets.core.methods import METHODS, pooled
 from segcam_widgets.core.probe import Cotangent, Float, Probe, Progress, Tail
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.region import BoolMask
 from segcam_widgets.core.scores import SCORES, ScoreInput
-from segcam_widgets.core.wording import FAINT
-from segcam_widgets.diagnosis.remember import Remembering
-from segcam_widgets.errors import DisconnectedLayerError, NonFiniteError
+from segcam_widgets.diagnosis.decide import Arithmetic, Decision, decide
+from segcam_widgets.diagnosis.experiments import Experiments
+from segcam_widgets.diagnosis.remember import InFloat32, Remembering
+from segcam_widgets.errors import Cancelled, DisconnectedLayerError, NonFiniteError, SegCamError
 
 LIVE = 1e-6
 """A channel is dead whose largest magnitude is this small beside the layer's: float32 noise is 1e-7."""
 POSITIVE = 1e-6
 """A weight is positive above this share of the largest magnitude; below it, it is a sum that cancelled to rounding."""
+STRONG = 0.1
+"""A positive weight that is no smaller than this share of the largest magnitude would show if its channel were live."""
+CLIPPED = 0.99
+"""Share of the region's logits that must be clipped: a few pixels that are not cannot carry a map of the whole region."""
 QUERIES = 4
 """Live queries at the asked layer that a diagnosis may cost, unless it is asked to be thorough."""
+WEIGHED = ("8", "9", "10", "11")
+"""The lines of the decision table that look at experiments."""
+HEALTHY_GAIN = 0.3
+"""A map that is not blank shows the region from here on."""
 SLOW_QUERIES = 2
 """Of these, queries to a slow method: the asked map where it is not at hand, and the margin's or one remedy's."""
-
-
-def is_blank(explanation: Explanation) -> bool:
-    """Whether a person would see nothing: nowhere positive, or (with baseline zero) less than a hundredth of it.
-
-    A map with pooled weights and another baseline holds both signs by construction, so that its share says nothing.
-    """
-    faint = explanation.query.baseline == "zero" and explanation.positive_share < FAINT
-    return explanation.is_empty or faint
 
 
 class Case:
@@ -166,7 +166,7 @@ class Case:
         """Why something is not there that a rule needs; "" where it is.
 
         "layer" (in reach), "logits" (finite), "region" (not empty), "activations", "gradients" (finite), "map", "live" (a
-        channel that is not dead), "puzzle" (a blank map that no shift common to all classes explains).
+        channel that is not dead), "blank" (a map that is), "weighed" (a blank map whose cause the experiments were asked for).
         """
         check: dict[str, Callable[[], str]] = {
             "layer": lambda: "no path leads from the layer to the logits" if self.unreachable else "",
@@ -176,7 +176,8 @@ class Case:
             "gradients": lambda: self.lacks("layer") or self.lacks("region") or self._not_finite("gradients"),
             "map": self._lacks_map,
             "live": lambda: self.lacks("activations") or ("" if self.live.any() else "every channel is zero here"),
-            "puzzle": self._lacks_puzzle,
+            "blank": lambda: "" if self.blank else "the map is not blank",
+            "weighed": self._lacks_weighing,
         }
         return check[need]()
 
@@ -192,12 +193,10 @@ class Case:
         missing = self.lacks("layer") or self.lacks("region")
         return missing or (f"the {next(iter(self.nonfinite))} are not finite" if self.nonfinite else "")
 
-    def _lacks_puzzle(self) -> str:
+    def _lacks_weighing(self) -> str:
         if not self.blank:
             return "the map is not blank"
-        if self.classless:
-            return f"{METHODS[self.query.method].title} does not look at the class"
-        return "the margin's map is not blank" if self.raw_logit and not is_blank(self.judged) else ""
+        return "" if self.decision.line in WEIGHED else "no experiment was needed: what comes before in the table holds"
 
     # -------------------------------------------------------------- the map, and the weights it is judged by
 
@@ -208,10 +207,27 @@ class Case:
             self._asked = self.explain(self.query)
         return self._asked
 
+    @property
+    def is_number(self) -> bool:
+        """Whether the layer has one cell: what comes of it is a number and no map, neither blank nor faint."""
+        return self.activations is not None and self.activations[:, :, 0].size == 1
+
     @cached_property
     def blank(self) -> bool:
-        """Whether a person would see nothing, also because there is no map."""
-        return bool(self.lacks("map")) or is_blank(self.asked)
+        """Whether nothing is left after a ReLU, also because there is no map."""
+        if self.lacks("map"):
+            return True
+        return self.asked.is_empty and not self.is_number
+
+    @property
+    def faint(self) -> bool:
+        """Whether less than a hundredth of the map is positive, and something is. Needs "map"."""
+        return self.asked.is_faint and not self.is_number
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the map shows the region, and the class is predicted there. Needs "map"."""
+        return not self.blank and self.asked.gain >= HEALTHY_GAIN and not self.loses
 
     @property
     def classless(self) -> bool:
@@ -221,18 +237,36 @@ class Case:
     @cached_property
     def raw_logit(self) -> bool:
         """Whether the score is the raw logit of a softmax, whose gradient may hold a part common to all classes."""
-        softmax = not self.probe.multilabel and self.probe.default_score != "logit"
-        return self.query.score == "logit" and softmax and len(self.probe.class_names) > 1
+        softmax = self.probe.head == "softmax" and len(self.probe.class_names) > 1
+        return self.query.score == "logit" and softmax
+
+    @property
+    def margin_query(self) -> CamQuery:
+        """The same question about the margin to the strongest rival; where there is none, about the logit."""
+        alone = self.probe.multilabel or len(self.probe.class_names) < 2
+        return replace(self.query, score="logit" if alone else "margin", rival="strongest")
 
     @cached_property
     def judged(self) -> Explanation:
-        """The map whose weights are judged: the asked one, for a raw logit of a softmax the margin's. Needs "map"."""
-        if not self.raw_logit:
+        """The map whose weights are judged: the margin's, whatever score was asked for. Needs "map"."""
+        if self.query.score in ("margin", self.margin_query.score):  # against a rival of the user's choice, too
             return self.asked
         try:
-            return self.explain(replace(self.query, score="margin"))
+            return self.explain(self.margin_query)
         except NonFiniteError:  # of the rivals alone
             return self.asked
+
+    @cached_property
+    def wide(self) -> Explanation | None:
+        """The judged map with everything after the layer in 32 bits; None where the network needs none, or it cannot be made."""
+        if self.lacks("map") or not self.tail.half_precision or METHODS[self.query.method].slow:
+            return None
+        try:
+            return explain(cast("Probe", InFloat32(self.memory)), self.margin_query)
+        except Cancelled:
+            raise
+        except SegCamError:
+            return None
 
     @cached_property
     def weights(self) -> NDArray[np.float32]:
@@ -256,20 +290,55 @@ class Case:
 
     @cached_property
     def book(self) -> EvidenceLedger:
-        """The ledger of the judged score. Needs "map"."""
-        return ledger(self.probe, self.judged.query)
+        """The ledger of the margin. Needs "map"."""
+        return ledger(self.probe, self.margin_query)
+
+    # -------------------------------------------------------------- what is concluded
 
     @cached_property
-    def carrier(self) -> str:
-        """The largest of the ledger's parts: "channels", "bypass" or "residual". Needs "map".
+    def experiments(self) -> Experiments:
+        """Replays of the layer. Needs "region" and "activations"."""
+        assert self.mask is not None
+        return Experiments(self.probe, self.query.layer, self.index, self.mask, self.live)
 
-        Channels that carry nothing or less are no carrier, nor is what goes round where nothing does.
-        """
-        channels, residual = float(self.book.channels.sum()), self.book.residual
-        bypass = sum(self.book.bypass.values()) if self.book.bypass else -np.inf
-        if channels > 0 and channels >= max(bypass, residual):
-            return "channels"
-        return "bypass" if bypass > residual else "residual"
+    @cached_property
+    def arithmetic(self) -> Arithmetic:
+        """What weights and activations say without a replay. Needs "map"."""
+        activations, gradients, weights = self.judged.activations, self.judged.gradients, self.weights
+        products = weights * activations
+        magnitude = float(np.abs(products).sum(dtype=np.float64))
+        positive = float(np.maximum(products, 0).sum(dtype=np.float64))
+        pixelwise = np.einsum("hwk,hwk->hw", gradients, activations)
+        strong = self.strongest_weight >= STRONG * np.abs(weights).max()
+        strong &= self.rising
+        return Arithmetic(
+            channels_carry=float(pixelwise.sum(dtype=np.float64)) > 0 and not is_empty(pixelwise),
+            signs_undo=self.undone or bool((self.rising & self.live & (activations.mean((0, 1)) < 0)).any()),
+            positive_effect=positive / magnitude if magnitude > 0 else 0.0,
+            positive_silent=bool(strong.any() and not (strong & self.live).any()),
+        )
+
+    @property
+    def strongest_weight(self) -> NDArray[np.float32]:
+        """(K,): each channel's weight, its largest for pixelwise methods. Needs "map"."""
+        return self.weights if self.weights.ndim == 1 else self.weights.max((0, 1))
+
+    @cached_property
+    def undone(self) -> bool:
+        """Whether negative activations make blank what max(A, 0) would not: sum_k w_k max(A_k, 0). Needs "map"."""
+        activations = self.judged.activations
+        if not (activations < 0).any():
+            return False
+        return not is_empty((self.weights * np.maximum(activations, 0)).sum(-1))
+
+    @cached_property
+    def decision(self) -> Decision:
+        """The line of the table that holds. Needs "blank"."""
+        return decide(self)
+
+    def says(self, code: str) -> bool:
+        """Whether the table names a rule for this map, as its headline or besides."""
+        return self.blank and code in self.decision.codes
 
     # -------------------------------------------------------------- more to ask
 
@@ -287,11 +356,47 @@ class Case:
         score = "logit" if self.probe.multilabel else "margin"
         return SCORES[score].value(self.score_input(replace(self.query, score=score, rival="strongest")))
 
+    @cached_property
+    def predicted_share(self) -> float:
+        """Share of the region's pixels that carry the class. Needs "region"; a single class has all of them."""
+        assert self.mask is not None
+        assert self.logits is not None
+        if self.probe.multilabel:
+            return float((self.logits[self.mask][:, self.index] > 0).mean())
+        return float((self.probe.labels[self.mask] == self.index).mean())
+
     @property
-    def predicted(self) -> bool:
-        """Whether the class wins in the region, on average; a single one has nothing to win against. Needs "region"."""
+    def loses(self) -> bool:
+        """Whether the class is not predicted here, by share and by margin; a single one has nothing to lose against.
+
+        Needs "region".
+        """
         alone = len(self.probe.class_names) < 2 and not self.probe.multilabel
-        return alone or self.mean_margin > 0
+        return not alone and self.predicted_share < 0.5 and self.mean_margin <= 0
+
+    @property
+    def silent_layer(self) -> bool:
+        """Whether every channel is zero on this image. Needs "activations"."""
+        return not self.live.any()
+
+    @cached_property
+    def clipped_shares(self) -> tuple[float, float]:
+        """Of the region's logits that leave a ReLU as zero: the share of those the score reads, and of the class's own.
+
+        0, 0 where no ReLU stands on the logits. Needs "layer" and "region".
+        """
+        if not self.tail.rectified:
+            return 0.0, 0.0
+        assert self.mask is not None
+        assert self.logits is not None
+        clipped = self.logits[self.mask] == 0
+        read = self.cotangent(self.query).to_array()[self.mask] != 0
+        return float(clipped[read].mean()) if read.any() else 0.0, float(clipped[:, self.index].mean())
+
+    @property
+    def clipped(self) -> bool:
+        """Whether a ReLU on the head clips the logits. Needs "layer" and "region"."""
+        return min(self.clipped_shares) >= CLIPPED
 
     @cached_property
     def ignores_region(self) -> bool:
@@ -300,7 +405,7 @@ class Case:
         A contrast of all classes with random coefficients has a zero gradient only where all of them have one. Needs
         "gradients".
         """
-        if self.gradients is None or self.gradients.any() or (self.raw_logit and self.judged.gradients.any()):
+        if self.gradients is None or self.gradients.any() or self.judged.gradients.any():
             return False
         assert self.mask is not None
         contrast = np.random.default_rng(0).normal(size=len(self.probe.class_names)).astype(np.float32)

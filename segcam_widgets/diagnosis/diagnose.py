@@ -18,7 +18,7 @@ def diagnose(
     thorough: bool = False,
     explanation: Explanation | None = None,
 ) -> Diagnosis:
-    """Say why a map looks as it does: every rule looks once, the first of the list that holds is a blank map's headline.
+    """Say why a map looks as it does: every rule looks once, and the decision table names a blank map's headline.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def diagnose(
         ``progress(fraction, text) -> bool``; False cancels.
     thorough : bool
         Also try remedies at other layers (one sweep) and compare the gradient with ablation (three replays). Without it a
-        diagnosis costs at most four live queries at the asked layer, usually one.
+        diagnosis costs at most four live queries at the asked layer, usually one; of a blank map also up to six replays.
     explanation : Explanation, optional
         The answer to this very query, where it is at hand: then the map of a slow method is not made a second time.
 
@@ -67,15 +67,26 @@ def diagnose(
         else:
             silent.append(outcome)
     report(progress, 1.0, "done")
-    findings, names = _ranked(hits, case.blank), tuple(probe.class_names)
-    return Diagnosis(case.query, case.subject, case.blank, findings, tuple(passed), tuple(silent), names)
+    findings, names = _ranked(case, hits), tuple(probe.class_names)
+    has_map = not case.lacks("map")
+    return Diagnosis(
+        query=case.query,
+        subject=case.subject,
+        blank=case.blank,
+        findings=findings,
+        passed=tuple(passed),
+        not_applicable=tuple(silent),
+        class_names=names,
+        faint=has_map and case.faint,
+        is_number=has_map and case.is_number,
+    )
 
 
-def _ranked(hits: list[tuple[Rule, Hit]], blank: bool) -> tuple[Finding, ...]:
-    """In the registry's order; of a blank map the first of the list is an issue, unless what comes before it is one."""
+def _ranked(case: Case, hits: list[tuple[Rule, Hit]]) -> tuple[Finding, ...]:
+    """The headline first, the others in the registry's order; of a blank map the headline is an issue, the others are tips."""
+    headline = case.decision.headline if case.blank else None
     findings: list[Finding] = []
-    for rule, hit in hits:
-        headline = blank and rule.in_list and not findings
-        severity: Severity = "issue" if rule.always_issue or headline else "tip"
-        findings.append(rule.finding(hit, severity))
+    for rule, hit in sorted(hits, key=lambda pair: pair[0].code != headline):
+        severity: Severity = "issue" if rule.always_issue or rule.code == headline else "tip"
+        findings.append(rule.finding(hit, severity, case))
     return tuple(findings)

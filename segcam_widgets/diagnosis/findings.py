@@ -15,24 +15,34 @@ Severity = Literal["issue", "tip"]
 
 @dataclass(frozen=True, slots=True)
 class RemedyResult(Mapping[str, float | bool]):
-    """What the map looks like after the remedy, measured. Also a mapping of these names.
+    """What the map looks like after the remedy, measured, beside what would come of it anyway. Also a mapping of these names.
 
     Attributes
     ----------
     is_empty : bool
     positive_share, focus, gain : float
-        As on :class:`~segcam_widgets.Explanation`.
+        As on :class:`~segcam_widgets.Explanation`; gain is nan where the region is everything.
+    footprint : float
+        Gain of sum_k |G_k|, a map of where the gradient is at all; nan for pooled weights, which do not follow it.
+    excess : float
+        (gain - footprint) / (1 - footprint): what the map shows beyond the footprint; nan for pooled weights.
+    chance : float
+        Share, in [0, 1], of 64 random weightings with the same signs whose map has a gain of 0.5 or more; nan for pixelwise
+        weights, for a single channel, and where the region is everything: there is nothing to compare.
     """
 
     is_empty: bool
     positive_share: float
     focus: float
     gain: float
+    footprint: float = float("nan")
+    excess: float = float("nan")
+    chance: float = float("nan")
 
     @classmethod
-    def of(cls, explanation: Explanation) -> Self:
-        """Read off an explanation."""
-        return cls(explanation.is_empty, explanation.positive_share, explanation.focus, explanation.gain)
+    def of(cls, explanation: Explanation, **controls: float) -> Self:
+        """Read off an explanation, with what it is compared with."""
+        return cls(explanation.is_empty, explanation.positive_share, explanation.focus, explanation.gain, **controls)
 
     def __getitem__(self, name: str) -> float | bool:
         if name not in list(self):
@@ -67,7 +77,7 @@ class Finding:
     advice : str
         What to do; "" where there is nothing to add to the remedy.
     remedy : CamQuery or None
-        A question whose map helps: it was asked, and its map is not blank.
+        A question whose map helps: it was asked, its map is not blank, and it shows the region.
     remedy_result : RemedyResult or None
         What came of asking it.
     channels : tuple of int
@@ -116,13 +126,17 @@ class Diagnosis:
     subject : str
         The same in words: "Seg-Grad-CAM of brick at tail_conv2".
     blank : bool
-        Whether a person would see nothing: the map is nowhere positive, less than a hundredth of it is, or there is none.
+        Whether nothing is left after a ReLU: the map is nowhere positive, or there is none.
     findings : tuple of Finding
         The headline first.
     passed : tuple of Passed
     not_applicable : tuple of NotApplicable
     class_names : tuple of str
         The model's, to say a remedy in words.
+    faint : bool
+        Whether the map is not blank and less than a hundredth of it is positive.
+    is_number : bool
+        Whether the layer has one cell: what is asked is a number and no map, neither blank nor faint.
     """
 
     query: CamQuery
@@ -132,6 +146,8 @@ class Diagnosis:
     passed: tuple[Passed, ...]
     not_applicable: tuple[NotApplicable, ...]
     class_names: tuple[str, ...] = field(default=(), repr=False)
+    faint: bool = False
+    is_number: bool = False
 
     @property
     def headline(self) -> Finding | None:

@@ -1,4 +1,4 @@
-"""Remedies are run before they are offered, and offered only if they help."""
+"""Remedies are run before they are offered, offered only if they help, and shown beside what would come of it anyway."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -6,21 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from segcam_widgets.core.baselines import BASELINES
-from segcam_widgets.core.explanation import BLANK_TOLERANCE, Explanation
+from segcam_widgets.core.explanation import Explanation, is_empty
 from segcam_widgets.core.methods import METHODS
-from segcam_widgets.core.probe import Float
 from segcam_widgets.core.query import CamQuery
-from segcam_widgets.core.wording import FAINT
-from segcam_widgets.diagnosis.case import Case, is_blank
+from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.chance import footprint, share_by_chance
 from segcam_widgets.diagnosis.findings import RemedyResult
 from segcam_widgets.errors import Cancelled, SegCamError
 
-ENOUGH_GAIN = 0.5
-"""What a map with another baseline must reach: it is never blank by construction, so that alone says nothing."""
+FLOOR = 0.5
+"""Gain that a pooled map must reach; of a pixelwise one, of what is left of it beyond the gradient's footprint."""
+ALL_FOOTPRINT = 0.95
+"""Footprints of this gain leave nothing for a pixelwise map to show."""
 LAYERS_TRIED = 3
 """Other layers that are asked in earnest, of those whose map in the sweep is not blank."""
-HEALTHY_GAIN = 0.3
-"""Of other layers' maps that are not blank, one that shows the region is preferred to one that is nearer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +30,29 @@ class Remedy:
     result: RemedyResult
 
 
-def helps(explanation: Explanation, case: Case) -> bool:
-    """Whether a map is worth offering: not blank, and with a new baseline in the right place as well."""
-    if is_blank(explanation):
+def measured(explanation: Explanation) -> RemedyResult:
+    """What came of a remedy, beside its control: the footprint of pixelwise weights, chance for pooled ones."""
+    if explanation.weights.ndim == 3:
+        base = footprint(explanation)
+        excess = (explanation.gain - base) / (1 - base) if base < 1 else float("nan")
+        return RemedyResult.of(explanation, footprint=base, excess=excess)
+    return RemedyResult.of(explanation, chance=share_by_chance(explanation, FLOOR))
+
+
+def helps(explanation: Explanation, result: RemedyResult, asked: CamQuery) -> bool:
+    """Whether a map is worth offering: not blank, and above the floor.
+
+    Where the region is everything there is no gain to judge by. Then only a change of the question itself is offered (another
+    score, region, class or layer): what a baseline or a method draws into such a map shows nothing.
+    """
+    if explanation.is_empty or explanation.cam.size == 1:
         return False
-    new_baseline = explanation.query.baseline not in ("zero", case.query.baseline)
-    return not new_baseline or explanation.gain >= ENOUGH_GAIN
+    query = explanation.query
+    if np.isnan(result.gain):
+        return query.method == asked.method and query.baseline == asked.baseline
+    if explanation.weights.ndim == 3:
+        return result.footprint < ALL_FOOTPRINT and result.excess >= FLOOR
+    return result.gain >= FLOOR
 
 
 def try_queries(case: Case, queries: Iterable[CamQuery]) -> Remedy | None:
@@ -45,9 +61,8 @@ def try_queries(case: Case, queries: Iterable[CamQuery]) -> Remedy | None:
 
 
 def try_layers(case: Case, queries: Iterable[CamQuery]) -> Remedy | None:
-    """The first of some layers whose map shows the region, else the first whose map is not blank. Thorough only."""
-    found = list(_helpful(case, queries)) if case.thorough else []
-    return next((remedy for remedy in found if remedy.result.gain >= HEALTHY_GAIN), found[0] if found else None)
+    """The first of some layers whose map shows the region. Thorough only."""
+    return try_queries(case, queries) if case.thorough else None
 
 
 def _helpful(case: Case, queries: Iterable[CamQuery]) -> Iterator[Remedy]:
@@ -60,26 +75,34 @@ def _helpful(case: Case, queries: Iterable[CamQuery]) -> Iterator[Remedy]:
             raise
         except SegCamError:  # an option that the other method does not have, a score that the head refuses
             continue
-        if helps(explanation, case):
-            yield Remedy(explanation.query, RemedyResult.of(explanation))
+        result = measured(explanation)
+        if helps(explanation, result, case.query):
+            yield Remedy(explanation.query, result)
+
+
+def _base(case: Case) -> CamQuery:
+    """The question that a remedy starts from: as it was asked, unless its score was raw or curved; then about the margin."""
+    compares = case.query.score in ("centered_logit", "log_odds", "margin")
+    return case.query if compares else case.margin_query
 
 
 def other_method(case: Case, method: str) -> Iterable[CamQuery]:
     """The same question to another method, which needs no further pullback."""
     if case.query.method != method:
-        yield replace(case.query, method=method, options={})
+        yield replace(_base(case), method=method, options={})
 
 
-def other_scores(case: Case, *scores: str) -> Iterable[CamQuery]:
-    """The same question about other scores."""
-    yield from (replace(case.query, score=score) for score in scores if score != case.query.score)
+def margin(case: Case) -> Iterable[CamQuery]:
+    """The same question about the margin (several sigmoids: the logit)."""
+    if case.margin_query.score != case.query.score:
+        yield case.margin_query
 
 
 def other_baselines(case: Case) -> Iterable[CamQuery]:
-    """The same question against the channels' means, then against the midpoint; no further pullback."""
+    """The same map against the channels' means, then against the midpoint; no further pullback."""
     allowed = METHODS[case.query.method].baselines
     yield from (
-        replace(case.query, baseline=name)
+        replace(_base(case), baseline=name)
         for name in ("mean", "midpoint")
         if name in BASELINES and name in allowed and name != case.query.baseline
     )
@@ -95,7 +118,7 @@ def other_layers(case: Case, *, after: bool = False) -> Iterable[CamQuery]:
     if after:
         near = [name for name in near if names.index(name) > at]
     swept = case.probe.sweep(case.cotangent(case.query), near)
-    seen = [name for name in near if not blank_values(swept[name].grad_cam)]
+    seen = [name for name in near if swept[name].grad_cam.size > 1 and not is_empty(swept[name].grad_cam)]
     yield from (replace(case.query, layer=name, baseline="zero") for name in seen[:LAYERS_TRIED])
 
 
@@ -108,9 +131,3 @@ def rectified_layer(case: Case) -> Iterable[CamQuery]:
     own, following = (layers[names.index(case.query.layer) + step] for step in (0, 1))
     if following.shape == own.shape and following.activation in ("relu", "relu6"):
         yield replace(case.query, layer=following.name)
-
-
-def blank_values(cam: Float) -> bool:
-    """Whether a signed map with baseline zero is blank; :func:`~segcam_widgets.diagnosis.case.is_blank` of an array."""
-    positive, magnitude = float(np.maximum(cam, 0).sum(dtype=np.float64)), float(np.abs(cam).sum(dtype=np.float64))
-    return bool(cam.max() <= BLANK_TOLERANCE * np.abs(cam).max()) or positive < FAINT * magnitude

@@ -1,7 +1,7 @@
 """A probe that remembers its pullbacks while a diagnosis looks at one question from several sides."""
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,9 +39,9 @@ class Remembering:
         """The probe's."""
         return self._probe.activations(layer)
 
-    def replay(self, layer: str, activations: Float) -> Float:
+    def replay(self, layer: str, activations: Float, bypass: Mapping[str, Float] | None = None) -> Float:
         """The probe's."""
-        return self._probe.replay(layer, activations)
+        return self._probe.replay(layer, activations, bypass)
 
     def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback:
         """The probe's, each asked once."""
@@ -52,6 +52,32 @@ class Remembering:
             self.asked[layer] = self.asked.get(layer, 0) + 1
             self._answers[key] = self._probe.pullback(layer, cotangent)
         return self._answers[key]
+
+
+class InFloat32:
+    """A probe whose gradients are computed in 32 bits behind the layer, whatever the network computes in."""
+
+    def __init__(self, probe: Any) -> None:
+        self._probe = probe
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._probe, name)
+
+    def refresh(self) -> bool:
+        """Weights do not change within one diagnosis."""
+        return False
+
+    def activations(self, layer: str) -> Float:
+        """The probe's."""
+        return self._probe.activations(layer)
+
+    def replay(self, layer: str, activations: Float, bypass: Mapping[str, Float] | None = None) -> Float:
+        """The probe's."""
+        return self._probe.replay(layer, activations, bypass)
+
+    def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback:
+        """In 32 bits; at the image's own activations alone."""
+        return self._probe.pullback_float32(layer, cotangent)
 
 
 def fingerprint(cotangent: Cotangent | Float) -> tuple[Hashable, ...]:

@@ -28,7 +28,7 @@ class Hit:
     channels : tuple of int
         The channels it speaks of.
     title : str
-        Where it differs from the rule's own.
+        Where it differs from the rule's own; "{layer}" and "{class_name}" stand for those of the question.
     """
 
     message: str
@@ -47,13 +47,13 @@ class Rule(ABC):
     code, name : str
         Stable: "SC205", "coded-by-absence".
     title : str
-        The finding in one line.
+        The finding in one line; "{layer}" and "{class_name}" stand for those of the question.
     holds : str
         The condition, as the documentation states it.
     needs : tuple of str
         What must be there for the rule to look: see :meth:`Case.lacks`.
     in_list : bool
-        Part of the decision list: the first of the list that holds is a blank map's headline.
+        Part of the decision table: it can be a blank map's headline.
     always_issue : bool
         An issue wherever it holds, be the map blank or not.
     """
@@ -79,17 +79,23 @@ class Rule(ABC):
     def look(self, case: Case) -> Hit | str | NotApplicable:
         """What the rule found, or what it saw instead, in words."""
 
+    @property
+    def general_title(self) -> str:
+        """The title without a question at hand: "At this layer, the class is coded by the absence of features"."""
+        return self.title.format(layer="this layer", class_name="the class")
+
     def not_here(self, reason: str) -> NotApplicable:
         """The third outcome."""
         return NotApplicable(self.code, self.name, reason)
 
-    def finding(self, hit: Hit, severity: Severity) -> Finding:
+    def finding(self, hit: Hit, severity: Severity, case: Case) -> Finding:
         """A hit in its place."""
+        title = (hit.title or self.title).replace("{layer}", case.query.layer).replace("{class_name}", case.class_name)
         return Finding(
             code=self.code,
             name=self.name,
             severity=severity,
-            title=hit.title or self.title,
+            title=title,
             message=hit.message,
             evidence=hit.evidence,
             docs_url=f"{DOCS}#{self.code.lower()}-{self.name}",
@@ -101,7 +107,7 @@ class Rule(ABC):
 
 
 class RuleBook(Registry[Rule]):
-    """The rules by name, in the order of the decision list; a rule's code finds it as well."""
+    """The rules by name, in the order of the decision table; a rule's code finds it as well."""
 
     def __getitem__(self, name: str) -> Rule:
         by_code = {rule.code: rule for rule in self._entries.values()}

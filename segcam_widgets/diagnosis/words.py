@@ -48,6 +48,13 @@ def verb(indices: Indices, plural: str) -> str:
     return plural if len(indices) != 1 else plural + ("es" if plural.endswith("o") else "s")
 
 
+def listed(names: Iterable[str], limit: int = SHOWN) -> str:
+    """A few names: "enc1, enc2", of many the first: "a, b, c, d and 3 more"."""
+    all_names = list(names)
+    more = len(all_names) - limit
+    return ", ".join(all_names[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
 def lower(text: str) -> str:
     """The first letter in lower case, the rest as it is: "a ReLU on the head"."""
     return text[:1].lower() + text[1:]

@@ -16,6 +16,14 @@ def seg_grad_cam(given: MapInput) -> MapResult:
     return MapResult(pooled(given.gradients).astype(np.float32))
 
 
+def positive_seg_grad_cam(given: MapInput) -> MapResult:
+    """Seg-Grad-CAM of the channels that pull up alone: max(alpha_k, 0).
+
+    What the other channels take away again is left out, so this map says where these channels are active and no more.
+    """
+    return MapResult(np.maximum(pooled(given.gradients), 0).astype(np.float32))
+
+
 def hirescam(given: MapInput) -> MapResult:
     """HiResCAM (Draelos & Carin, arXiv 2011.08891; for segmentation arXiv 2409.20287): the gradient itself.
 
@@ -94,6 +102,8 @@ def grad_cam_plus_plus(given: MapInput) -> MapResult:
 ENTRIES = (
     Method("seg-grad-cam", "Seg-Grad-CAM", "mean_uv G_k", "Vinogradova et al. 2020, arXiv 2002.11434", "one pullback",
            seg_grad_cam),
+    Method("seg-grad-cam-positive", "Seg-Grad-CAM of the positive channels", "max(mean_uv G_k, 0)",
+           "Vinogradova et al. 2020, arXiv 2002.11434, without its negative channels", "one pullback", positive_seg_grad_cam),
     Method("hirescam", "HiResCAM", "G_k", "Draelos & Carin 2020, arXiv 2011.08891", "one pullback", hirescam),
     Method("seg-xres-cam", "Seg-XRes-CAM", "G_k, pooled in windows", "Hasany et al., CVPR Workshops 2023", "one pullback",
            seg_xres_cam,

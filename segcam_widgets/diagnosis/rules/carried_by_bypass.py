@@ -1,32 +1,42 @@
-"""SC206: what goes round the layer carries the score."""
+"""SC206: the class hangs on what goes round the layer."""
 
+from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
-from segcam_widgets.diagnosis.rule import Hit
-from segcam_widgets.diagnosis.rules.carried import Carried, nothing, parts_of, pulls, score_words, sums
-from segcam_widgets.diagnosis.words import lower
+from segcam_widgets.diagnosis.rule import Hit, Rule
+from segcam_widgets.diagnosis.rules.weighed import because
+from segcam_widgets.diagnosis.words import listed
 
 
-class CarriedByBypass(Carried):
+class CarriedByBypass(Rule):
     """A skip connection brings evidence past the layer: the layer's own map cannot show it."""
 
-    code, name, title = "SC206", "carried-by-bypass", "What goes round the layer carries the score"
-    holds = "no live channel has w_k > 0, and of the ledger's parts the skip connections are the largest"
-    carrier = "bypass"
+    code, name, title = "SC206", "carried-by-bypass", "At {layer}, {class_name} hangs on what goes round the layer"
+    holds = (
+        "setting the tensors that go round the layer to their mean over the rest takes half of the class away, or a quarter of "
+        "its margin"
+    )
+    needs = ("activations", "region", "logits")
 
-    def hit(self, case: Case) -> Hit:
-        book = case.book
-        if sum(book.bypass.values()) <= 0:
-            return nothing(case)
-        largest = max(book.bypass, key=lambda name: book.bypass[name])
-        carried = (
-            f"{score_words(case)} is carried past the layer, by {largest}"
-            if case.predicted
-            else f"What speaks for it in {lower(score_words(case))} goes past the layer, by {largest}"
-        )
+    def look(self, case: Case) -> Hit | str | NotApplicable:
+        if not case.blank:
+            return self.not_here("the map is not blank")
+        if not case.says(self.code):
+            return self._because(case)
+        skip, names = case.experiments.skip, case.experiments.bypass_names
+        assert skip is not None
+        sentences = [said.gone_round(case)] + ([] if case.lacks("map") or case.silent_layer else [said.parts(case)])
+        shares = {} if case.lacks("map") else {f"round: {name}": value for name, value in case.book.bypass.items()}
         return Hit(
-            f"{pulls(case)} {carried}: {sums(case)}.",
-            {**parts_of(case), **{f"round: {name}": value for name, value in book.bypass.items()}},
-            f"Choose a layer after the one that joins {largest} in, or {largest} itself.",
+            " ".join(sentences),
+            {"skip_lost": skip.lost, "skip_fall": skip.fall, **shares},
+            f"Choose a layer after the one that joins {listed(names)} in, or {names[0]} itself.",
             try_layers(case, other_layers(case, after=True)),
+            title="" if skip.turns else "At {layer}, part of what speaks for {class_name} goes round the layer",
         )
+
+    def _because(self, case: Case) -> str | NotApplicable:
+        if not case.probe.bypass(case.query.layer):
+            return self.not_here("nothing goes round the layer")
+        return because(case)

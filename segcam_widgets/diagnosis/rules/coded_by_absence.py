@@ -1,87 +1,72 @@
-"""SC205: the class is coded by the absence of features."""
+"""SC205: the class is there where the layer's features are not."""
 
 import numpy as np
 
+from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
-from segcam_widgets.diagnosis.remedies import other_baselines, try_queries
-from segcam_widgets.diagnosis.rule import Hit
-from segcam_widgets.diagnosis.rules.carried import (
-    Carried,
-    nothing,
-    parts_of,
-    pulls,
-    residual_name,
-    score_words,
-    speaking,
-    sums,
+from segcam_widgets.diagnosis.findings import NotApplicable
+from segcam_widgets.diagnosis.remedies import Remedy, other_baselines, try_queries
+from segcam_widgets.diagnosis.rule import Hit, Rule
+from segcam_widgets.diagnosis.rules.weighed import NUMBERS, because, pulls
+
+ADVICE = (
+    "Zero is Grad-CAM's point of comparison. Compared with the channel's mean over the image, or with the midpoint between "
+    "inside and outside the region (which uses the region to choose it), low activation under a negative weight is evidence "
+    "for the class. Minus the map, the counterfactual half, shows what would take the class away."
 )
-from segcam_widgets.diagnosis.words import lower, number
 
 
-class CodedByAbsence(Carried):
-    """The bias says "this class, unless": every feature speaks against it, and inside its region the features are low."""
+class CodedByAbsence(Rule):
+    """An encoded absence (arXiv 2603.09787): raising the features takes the class away, removing them does not."""
 
-    code, name, title = "SC205", "coded-by-absence", "The class is coded by the absence of features"
-    holds = "no live channel has w_k > 0, and of the ledger's parts the residual (the bias) is the largest"
-    carrier = "residual"
+    code, name = "SC205", "coded-by-absence"
+    title = "At {layer}, {class_name} is coded by the absence of features"
+    holds = (
+        "region and rest differ by 0.1 of a channel's mean magnitude or more; with the layer off at most 10 % of the class is "
+        "lost; and lifting the channels inside the region to their mean over the rest takes half of the class away (with the "
+        "layer off its margin then falls by less than half), or a quarter of its margin (then by less than a tenth)"
+    )
+    needs = ("map", "live", "blank")
 
-    def hit(self, case: Case) -> Hit:
-        evidence = parts_of(case)
-        live = tuple(int(k) for k in np.flatnonzero(case.live))
-        if case.book.residual <= 0:  # a class that is not predicted, or the logarithm of a probability
-            return nothing(case)
-        if not case.predicted:
-            part = "mostly" if max(case.book.bypass.values(), default=0) > 0 else "only"
-            return Hit(
-                f"{pulls(case)} What speaks for it in {lower(score_words(case))} is {part} the {residual_name(case)}: "
-                f"{sums(case)}.",
-                evidence,
-                "Minus the map, the counterfactual half, shows what speaks against the class.",
-                channels=live,
-                title="The bias speaks for the class, and is outweighed",
-            )
-        message = f"{pulls(case)} {score_words(case)} is carried by the {residual_name(case)}: {sums(case)}."
-        if not speaking(case)[..., case.live].any():
-            return Hit(
-                message,
-                evidence,
-                "The score is the same whatever this layer shows. Choose another layer.",
-                channels=live,
-                title="The bias carries the class, and the layer says nothing",
-            )
-        remedy = try_queries(case, other_baselines(case))
-        inside, outside = _pull(case)
-        if outside > 0:
-            evidence["pull_inside_over_outside"] = inside / outside
-        if inside >= outside and inside > 0:
-            times = f"{number(inside / outside)} times as hard as outside" if outside > 0 else "and nowhere else"
-            return Hit(
-                f"{message} Inside the region the channels pull {times}: the class is predicted in spite of them.",
-                evidence,
-                "What the layer shows and the bias disagree, and the bias wins. A layer further back may show what the class is "
-                "made of; minus the map, the counterfactual half, shows what speaks against it.",
-                remedy,
-                live,
-                "The bias carries the class, against the layer",
-            )
+    def look(self, case: Case) -> Hit | str | NotApplicable:
+        if not case.says(self.code):
+            return because(case)
+        if case.decision.line == "5":
+            return self._elsewhere(case)
+        lift = case.experiments.lift
+        about = [
+            pulls(case),
+            said.lifted(case),
+            said.switched_off(case),
+            said.lowered_elsewhere(case),
+            said.parts(case),
+        ]
         return Hit(
-            message,
-            evidence,
-            "Zero is Grad-CAM's point of comparison. Against the channel's mean over the image, or the midpoint between inside "
-            "and outside the region (which uses the region to choose it), low activation under a negative weight is evidence "
-            "for the class. Or look at the counterfactual half, minus the map: what would take the class away.",
-            remedy,
-            live,
+            " ".join(sentence for sentence in about if sentence),
+            {**said.evidence(case, *NUMBERS), **self._image(case)},
+            ADVICE,
+            self._remedy(case),
+            tuple(int(k) for k in np.flatnonzero(case.live)),
+            title="" if lift.turns else "Less of {layer} speaks for {class_name}; no pixel hangs on it",
         )
 
+    def _elsewhere(self, case: Case) -> Hit:
+        """The class is not predicted here, and would be with the layer off."""
+        share = case.experiments.zero.region_share
+        return Hit(
+            f"{pulls(case)} {said.switched_off(case)}",
+            {**said.evidence(case, "zero"), "region_with_layer_off": share},
+            "What the layer shows here is what keeps the class away.",
+            channels=tuple(int(k) for k in np.flatnonzero(case.live)),
+            title="At {layer}, the features that are here keep {class_name} away",
+        )
 
-def _pull(case: Case) -> tuple[float, float]:
-    """How hard the channels pull, the mean of |sum_k alpha_k A_k| inside the region and outside; 0, 0 where it is everything.
+    @staticmethod
+    def _image(case: Case) -> dict[str, float]:
+        """How much of the image carries the class, now and with the layer off."""
+        return {"image_share": case.experiments.image_share, "image_share_off": case.experiments.zero.image_share}
 
-    By pooled gradients whatever the method: a gradient of its own is zero where the score does not look, outside.
-    """
-    pull = np.abs(case.judged.activations @ case.pooled_gradients())
-    inside = case.judged.coverage
-    if inside.min() == 1:
-        return 0.0, 0.0
-    return float((pull * inside).sum() / inside.sum()), float((pull * (1 - inside)).sum() / (1 - inside).sum())
+    def _remedy(self, case: Case) -> Remedy | None:
+        """Baselines where the absence is the first or the second line and nowhere else."""
+        first_two = case.decision.codes[:2]
+        return try_queries(case, other_baselines(case)) if self.code in first_two else None

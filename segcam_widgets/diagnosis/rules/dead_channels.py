@@ -9,7 +9,7 @@ from segcam_widgets.diagnosis.words import capital, channels
 class DeadChannels(Rule):
     """A map is a sum of activations: where all are zero it is zero, whatever the gradients say."""
 
-    code, name, title = "SC104", "dead-channels", "The layer is zero everywhere on this image"
+    code, name, title = "SC104", "dead-channels", "{layer} is zero everywhere on this image"
     holds = "no channel k has max|A_k| > 1e-6 max|A|: the activations are all zero"
     needs = ("activations",)
 

@@ -22,7 +22,7 @@ class GradientContradictsAblation(Rule):
     code, name, title = (
         "SC303",
         "gradient-contradicts-ablation",
-        "Switching a channel off does the opposite of the forecast",
+        "At {layer}, switching a channel off does the opposite of the forecast",
     )
     holds = (
         "of the 3 channels with the largest share of the ledger, one changes the score, when set to zero, with the sign "
@@ -46,7 +46,7 @@ class GradientContradictsAblation(Rule):
         if not wrong.size:
             return f"{counted(len(chosen), 'channel')} that {_were(chosen)} switched off did as forecast"
         first = int(wrong[0])
-        score, tried = "margin" if case.raw_logit else "score", counted(len(chosen), "channel")
+        score, tried = "margin" if case.judged is not case.asked else "score", counted(len(chosen), "channel")
         return Hit(
             f"Without channel {int(chosen[first])} the {score} changes by {signed(float(changes[first]))}; the gradient forecast "
             f"{signed(float(forecast[first]))}. So it is for {wrong.size} of {tried} that {_were(chosen)} tried: between here "

@@ -3,34 +3,50 @@
 import numpy as np
 
 from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import number
-from segcam_widgets.errors import SegCamError
+from segcam_widgets.diagnosis.words import counted, number, percent
 
 
 class HalfPrecision(Rule):
     """The smallest positive float16 is 6e-8: what is smaller becomes zero on the way back."""
 
-    code, name, title = "SC209", "half-precision", "The gradient is too small for 16 bits"
-    holds = "the gradient is zero as the network computes it, in 16 bits, and not zero in float32"
-    needs = ("gradients",)
+    code, name, title = "SC209", "half-precision", "At {layer}, the gradient is too small for 16 bits"
+    holds = (
+        "something after the layer computes in 16 bits, the map is blank, and in float32 it is not; as a tip: both are blank, "
+        "and some pooled weights have another sign in float32"
+    )
+    needs = ("map",)
 
-    def look(self, case: Case) -> Hit | str:
+    def look(self, case: Case) -> Hit | str | NotApplicable:
         if not case.tail.half_precision:
-            return "the network computes in 32 bits or more"
-        assert case.gradients is not None
-        if case.gradients.any():
-            return "the gradient survives in 16 bits"
-        try:
-            wide = case.probe.pullback_float32(case.query.layer, case.cotangent(case.query)).gradients
-        except SegCamError as error:
-            return f"the gradient is zero in 16 bits; in 32 it could not be computed: {error}"
-        largest = float(np.abs(wide).max())
-        if not largest > 0:
-            return "the gradient is zero in float32 as well"
+            return self.not_here("the network computes in 32 bits or more")
+        if not case.blank:
+            return "the map is not blank"
+        wide = case.wide
+        if wide is None:
+            return self.not_here("the gradient could not be computed in 32 bits")
+        own, other = case.judged.pooled_gradients, wide.pooled_gradients
+        turned = int((np.sign(own) != np.sign(other)).sum())
+        largest = float(np.abs(wide.gradients).max())
+        if not case.says(self.code) and not turned:
+            return "the weights have the same signs in 32 bits"
+        lost = "every gradient is zero" if not case.judged.gradients.any() else f"{counted(turned, 'weight')} lost its sign" if (
+            turned == 1
+        ) else f"{turned} weights lost their sign"  # fmt: skip
+        shows = (
+            f"In float32 the map is not blank: {percent(wide.positive_share)} of it is positive."
+            if case.says(self.code)
+            else "In float32 the map is blank as well."
+        )
         return Hit(
-            f"In 16 bits every gradient of this score is zero at {case.query.layer}; in float32 the largest is "
-            f"{number(largest)}. The path is there, its numbers are lost on the way back.",
-            {"largest_gradient_float32": largest, "smallest_float16": float(np.finfo(np.float16).smallest_subnormal)},
+            f"In 16 bits {lost} at {case.query.layer}; in float32 the largest gradient is {number(largest)}. The path is there, "
+            f"its numbers are lost on the way back. {shows}",
+            {
+                "largest_gradient_float32": largest,
+                "smallest_float16": float(np.finfo(np.float16).smallest_subnormal),
+                "signs_that_differ": turned,
+                "positive_share_float32": wide.positive_share,
+            },
             "Explain the network in float32: load its weights into the same architecture built with the policy 'float32'.",
         )

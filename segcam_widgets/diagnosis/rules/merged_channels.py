@@ -11,12 +11,15 @@ from segcam_widgets.diagnosis.words import capital, channels, number
 ONE = 1.2
 """Effective rank below which the channels are one: the second holds less than a twentieth of the singular values' sum."""
 
+CONSTANT = 1e-5
+"""Variation this small beside the activations is rounding."""
+
 
 class MergedChannels(Rule):
-    """With channels that are multiples of one another, the maps of all classes are multiples of one map."""
+    """With channels that vary as one, the maps of all classes vary as one."""
 
-    code, name, title = "SC210", "merged-channels", "The channels are copies of one"
-    holds = "K >= 2, and the effective rank of the live activations is below 1.2"
+    code, name, title = "SC210", "merged-channels", "At {layer}, the channels say one thing"
+    holds = "K >= 2, and the effective rank of the live activations, each channel less its mean, is below 1.2"
     needs = ("live",)
     in_list = False
 
@@ -26,19 +29,24 @@ class MergedChannels(Rule):
         count = activations.shape[2]
         if count < 2:
             return self.not_here("the layer has one channel")
+        if activations[:, :, 0].size == 1:
+            return self.not_here("the layer has a single cell")
         live = activations[:, :, case.live]
-        rank = effective_rank(live.reshape(-1, live.shape[2]), ONE)
+        varying = live - live.mean((0, 1), dtype=np.float64).astype(np.float32)
+        if np.abs(varying).max() <= CONSTANT * np.abs(live).max():
+            return self.not_here("no live channel varies over the image")
+        rank = effective_rank(varying.reshape(-1, live.shape[2]), ONE)
         if rank >= ONE:
-            return f"the effective rank of the live activations is {number(rank)} or more"
+            return f"the effective rank of what varies in the live activations is {number(rank)} or more"
         alive = np.flatnonzero(case.live)
         evidence = {"effective_rank": rank, "live_channels": int(alive.size), "channels": count}
-        same = "so every class's map here is the same map, up to its sign and size."
+        same = "so the maps of all classes here differ in sign, size and level alone."
         if alive.size == 1:
             return Hit(
                 f"Of the {count} channels of {case.query.layer} only channel {int(alive[0])} is not zero on this image, {same}",
                 evidence,
                 "Choose another layer. If the others are zero on every image, they died in training.",
-                title="Only one channel is live",
+                title="At {layer}, only one channel is live",
             )
         return Hit(
             f"{capital(channels(alive, count))} of {case.query.layer} say one thing (effective rank {number(rank)}), {same}",

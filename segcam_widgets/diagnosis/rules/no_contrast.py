@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import number
+from segcam_widgets.diagnosis.words import number, percent
 
 FLAT = 0.05
 """std / |mean| of a channel: below this a map of it is one colour to the eye."""
@@ -15,16 +16,21 @@ FLAT = 0.05
 class NoContrast(Rule):
     """A map cannot be sharper than what it is made of."""
 
-    code, name, title = "SC105", "no-contrast", "The layer is nearly constant over the image"
-    holds = "std / |mean| over the map is below 0.05 in every live channel"
+    code, name, title = "SC105", "no-contrast", "At {layer}, the channels are nearly the same everywhere"
+    holds = (
+        "as a headline: a blank map, and the mean activation of region and rest differs by less than 0.1 of a channel's mean "
+        "magnitude in every live channel, and no experiment takes half of the class away; as a tip: std / |mean| over the map is "
+        "below 0.05 in every live channel"
+    )
     needs = ("live",)
-    in_list = False
 
     def look(self, case: Case) -> Hit | str | NotApplicable:
         activations = case.activations
         assert activations is not None
         if activations[:, :, 0].size == 1:
             return self.not_here("the layer has a single cell")
+        if not case.lacks("map") and case.says(self.code):
+            return self._level(case)
         for channel in np.flatnonzero(case.live):  # one with contrast is enough, and most often the first has it
             spread = contrast(activations[:, :, channel])
             if spread >= FLAT:
@@ -37,6 +43,18 @@ class NoContrast(Rule):
             {"largest_std_over_mean": largest, "live_channels": int(case.live.sum())},
             "Compare with the channels' mean (baseline), or choose an earlier layer. If the images themselves have no contrast, "
             "check how they are scaled.",
+        )
+
+    @staticmethod
+    def _level(case: Case) -> Hit:
+        """On average the region is as the rest: there is nothing to lift or to lower it to."""
+        level = case.experiments.level
+        return Hit(
+            f"On average {said.who(case)} of {case.query.layer} differ between the region and the rest by {percent(level)} of "
+            f"their size at most: what the layer holds on average cannot set {case.class_name} apart. {said.switched_off(case)}",
+            said.evidence(case),
+            "Choose a layer that tells the region from the rest, or look at single cells: what differs may be the pattern.",
+            title="At {layer}, the region is on average as the rest",
         )
 
 

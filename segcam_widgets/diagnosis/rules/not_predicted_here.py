@@ -13,29 +13,33 @@ from segcam_widgets.diagnosis.remedies import try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.words import number, percent
 
+HALF = 0.5
+"""Share of the region that must carry the class to count as predicted."""
+
 
 class NotPredictedHere(Rule):
     """Evidence against a class that does not win here is the right answer, not a fault."""
 
-    code, name, title = "SC207", "not-predicted-here", "The network does not predict the class here"
-    holds = "the mean margin over the region is zero or less (several sigmoids: the mean logit)"
+    code, name, title = "SC207", "not-predicted-here", "The network does not predict {class_name} here"
+    holds = (
+        "less than half of the region is predicted as the class, and the mean margin over it is zero or less (several sigmoids: "
+        "the mean logit); as a tip with its own title: half or more of it is, and the mean margin is below zero all the same"
+    )
     needs = ("region",)
 
     def look(self, case: Case) -> Hit | str | NotApplicable:
         classes = case.probe.class_names
         if len(classes) < 2 and not case.probe.multilabel:
             return self.not_here("there is no other class")
-        margin = case.mean_margin
-        if case.predicted:
-            return f"the mean margin over the region is {number(margin)}"
-        assert case.mask is not None
+        margin, share = case.mean_margin, case.predicted_share
+        if not case.loses and not (share >= HALF and margin < 0):
+            return f"the class is predicted at {percent(share)} of the region, with a mean margin of {number(margin)}"
         shares = self._shares(case)
-        share, winner = float(shares[case.index]), int(shares.argmax()) if shares.any() else None
+        winner = int(shares.argmax()) if shares.any() else None
         rest = ""
         if winner is not None and winner != case.index:
-            part = (
-                "Most of it" if shares[winner] > 0.5 else f"The largest part of it, {percent(float(shares[winner]))},"
-            )
+            most = shares[winner] > HALF
+            part = "Most of it" if most else f"The largest part of it, {percent(float(shares[winner]))},"
             rest = f" {part} is predicted {classes[winner]}."
         kind = "logit" if case.probe.multilabel else "margin over the strongest rival"
         return Hit(
@@ -44,7 +48,10 @@ class NotPredictedHere(Rule):
             {"mean_margin": margin, "predicted_share": share},
             "Ask about the class that is predicted here, or about pixels where this class is. The negative half of the map "
             "shows what speaks against it.",
-            try_queries(case, self._predicted(case, winner)) if case.blank else None,
+            try_queries(case, self._predicted(case, winner)) if case.says(self.code) else None,
+            title=""
+            if share < HALF
+            else f"{{class_name}} wins at {percent(share)} of the region, and loses on average",
         )
 
     @staticmethod
@@ -52,7 +59,7 @@ class NotPredictedHere(Rule):
         """What follows from it."""
         if margin == 0:
             return "On average it is neither ahead nor behind, so there is little for a map to show."
-        where = "It loses by more than it wins by, so evidence" if share > 0.5 else "Evidence"
+        where = "It loses by more than it wins by, so evidence" if share >= HALF else "Evidence"
         return f"{where} against it is what the map should show."
 
     @staticmethod

@@ -1,63 +1,68 @@
 """SC208: some channels speak for the class, the others speak louder."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segcam_widgets.core.explanation import BLANK_TOLERANCE
+from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
-from segcam_widgets.diagnosis.remedies import other_method, try_queries
+from segcam_widgets.diagnosis.decide import EFFECT
+from segcam_widgets.diagnosis.findings import NotApplicable
+from segcam_widgets.diagnosis.remedies import Remedy, other_method, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, channels, signed, verb
+from segcam_widgets.diagnosis.words import capital, channels, percent, signed, verb
 
 
 class Outweighed(Rule):
     """A map adds channels up: evidence for and against cancels cell by cell."""
 
-    code, name, title = "SC208", "outweighed", "Evidence against the class outweighs the evidence for it"
-    holds = "some live channel has w_k > 0, but the rest outweigh it everywhere"
-    needs = ("map", "live", "puzzle")
+    code, name, title = (
+        "SC208",
+        "outweighed",
+        "At {layer}, the channels for {class_name} are outweighed by those against it",
+    )
+    holds = (
+        "a map that is blank or faint; positive products w_k A_k hold 5 % or more of all products' magnitude. As a headline "
+        "also: lowering the channels inside the region to their mean over the rest takes half of the class or a quarter of its margin "
+        "away"
+    )
+    needs = ("map", "live")
 
-    def look(self, case: Case) -> Hit | str:
+    def look(self, case: Case) -> Hit | str | NotApplicable:
+        if not (case.blank or case.faint):
+            return self.not_here("the map is neither blank nor faint")
+        if case.classless:
+            return self.not_here("the method does not look at the class")
+        share = case.arithmetic.positive_effect
+        if share < EFFECT and not case.says(self.code):
+            return f"positive products are {percent(share)} of all products' magnitude"
         rising = np.flatnonzero(case.rising & case.live)
-        if not rising.size:
-            return "no live channel has a positive weight"
         products = case.weights * case.judged.activations
         up, down = (float(part.sum(dtype=np.float64)) for part in (np.maximum(products, 0), np.minimum(products, 0)))
-        own = products[:, :, rising]
-        helped = bool((own > BLANK_TOLERANCE * np.abs(products).max()).any())
+        shown = f" {said.sunk(case)}" if case.says(self.code) else ""
         return Hit(
-            f"{self._for(case, rising, helped)}, but {self._against(case, rising, own, helped)}: all positive products of weight "
-            f"and activation sum to {signed(up)}, all negative ones to {signed(down)}.",
-            {"positive_channels": int(rising.size), "sum_positive": up, "sum_negative": down},
-            "LayerCAM keeps the positive gradients alone; the table of channels shows which speak for the class.",
-            try_queries(case, other_method(case, "layercam")),
+            f"{self._for(case)} The others pull it down harder: all positive products of weight and activation sum to "
+            f"{signed(up)}, all negative ones to {signed(down)}.{shown}",
+            {
+                "positive_channels": int(rising.size),
+                "sum_positive": up,
+                "sum_negative": down,
+                "positive_effect": share,
+                **(said.evidence(case) if case.says(self.code) else {}),
+            },
+            "The map of the positive channels alone shows where these are active. It leaves out what the others take away again.",
+            self._remedy(case),
             tuple(int(k) for k in rising),
-            title="" if helped else "Where the weights are positive, the activations are not",
         )
 
-    @staticmethod
-    def _for(case: Case, rising: NDArray[np.intp], helped: bool) -> str:
-        """What speaks for the class: "Channel 0 pulls brick up"."""
-        who = capital(channels(rising, case.live.size))
-        places = "" if case.weights.ndim == 1 else " in places"
-        if helped:
-            return f"{who} {verb(rising, 'pull')} {case.class_name} up{places}"
-        have = "has a positive weight" if rising.size == 1 else "have positive weights"
-        return f"{who} {have}{places}"
+    def _remedy(self, case: Case) -> Remedy | None:
+        if not case.says(self.code):
+            return None
+        return try_queries(case, other_method(case, "seg-grad-cam-positive"))
 
     @staticmethod
-    def _against(case: Case, rising: NDArray[np.intp], own: NDArray[np.floating], helped: bool) -> str:
-        """What speaks against it: "in every cell the others pull it down harder"."""
-        if not helped:
-            whose = "its" if rising.size == 1 else "their"
-            turned = "negative where they are not zero, which counts against it" if (own < 0).any() else "zero there"
-            return f"{whose} activations are {turned}"
-        positive = int((case.judged.cam > BLANK_TOLERANCE * np.abs(case.judged.cam).max()).sum())
-        cells = "in every cell" if not positive else f"in all but {positive} of {case.judged.cam.size} cells"
-        if case.weights.ndim == 3:
-            return f"{cells} what speaks against it is stronger"
-        others = case.live.copy()
-        others[rising] = False
-        if not others.any():
-            return f"{cells} {'its' if rising.size == 1 else 'their'} negative activations pull it down harder"
-        return f"{cells} the others pull it down harder"
+    def _for(case: Case) -> str:
+        """What speaks for the class: "Channel 0 pulls brick up."; where no weight is positive, the products that are."""
+        rising = np.flatnonzero(case.rising & case.live)
+        if not rising.size:
+            return f"Where activations are negative, negative weights speak for {case.class_name}."
+        places = "" if case.weights.ndim == 1 else " in places"
+        return f"{capital(channels(rising, case.live.size))} {verb(rising, 'pull')} {case.class_name} up{places}."

@@ -12,7 +12,7 @@ from segcam_widgets.diagnosis.words import percent
 class PaddingArtefact(Rule):
     """Convolutions see zeros beyond the edge: cells on the border differ from all others for that alone."""
 
-    code, name, title = "SC211", "padding-artefact", "Only the border is positive"
+    code, name, title = "SC211", "padding-artefact", "At {layer}, only the border is positive"
     holds = "all positive mass of the map is in its border cells, and the region has cells inside"
     needs = ("map",)
     in_list = False

@@ -1,39 +1,56 @@
-"""SC203: the mean over the map cancels what the gradient says cell by cell."""
+"""SC203: what is there is needed, and the average over the map does not show it."""
 
 import numpy as np
 
+from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_method, try_queries
-from segcam_widgets.diagnosis.rule import Hit
-from segcam_widgets.diagnosis.rules.carried import Carried, parts_of, pulls, score_words, sums
-from segcam_widgets.diagnosis.words import lower, number
+from segcam_widgets.diagnosis.rule import Hit, Rule
+from segcam_widgets.diagnosis.rules.weighed import NUMBERS, because, pulls
+from segcam_widgets.diagnosis.words import number
 
 
-class PoolingCancels(Carried):
+class PoolingCancels(Rule):
     """Grad-CAM averages the gradient over the map; where activation and gradient go together cell by cell, that is lost."""
 
-    code, name, title = "SC203", "pooling-cancels", "Averaging the gradient over the map loses the evidence"
+    code, name = "SC203", "pooling-cancels"
+    title = "At {layer}, averaging the gradient over the map loses the evidence for {class_name}"
     holds = (
-        "no live channel has w_k > 0, and of the ledger's parts the channels are the largest: sum G A is positive though the "
-        "pooled weights are not"
+        "region and rest differ by 0.1 of a channel's mean magnitude or more; lowering the channels inside the region to their "
+        "mean over the rest takes half of the class or a quarter of its margin away; and sum G A is positive, with a pixelwise "
+        "map that is not blank (or nothing else explains the blank map)"
     )
-    carrier = "channels"
+    needs = ("map", "live", "blank")
 
-    def hit(self, case: Case) -> Hit:
-        gradients = case.judged.gradients
-        mean, size = np.abs(case.judged.pooled_gradients).sum(), np.abs(gradients).mean((0, 1), dtype=np.float64).sum()
-        agreement = float(mean / size) if size > 0 else 0.0
-        carried = (
-            "is carried by the channels, cell by cell"
-            if case.predicted
-            else "has a part that speaks for it, the channels"
-        )
+    def look(self, case: Case) -> Hit | str | NotApplicable:
+        if not case.says(self.code):
+            return because(case)
+        live = tuple(int(k) for k in np.flatnonzero(case.live))
+        about = f"{pulls(case)} {said.sunk(case)}"
+        numbers = said.evidence(case, *NUMBERS)
+        if not case.arithmetic.channels_carry:
+            return Hit(
+                f"{about} Yet the gradient asks for less of it: the class needs what is here, and more would take it away. A "
+                "gradient tells of small changes, the replay of a large one.",
+                numbers,
+                "Trust the replay. Ablation-CAM weighs channels by what happens without them.",
+                channels=live,
+                title="At {layer}, what is there is needed, and more of it would hurt",
+            )
+        agreement = self._agreement(case)
         return Hit(
-            f"{pulls(case)} But {lower(score_words(case))} {carried}: {sums(case)}. The gradient "
-            f"is positive where a channel is strong, and not on average over the map; the average keeps {number(agreement)} of "
-            "its size.",
-            {**parts_of(case), "mean_over_size": agreement},
+            f"{about} The gradient is positive where a channel is strong, and not on average over the map: the average keeps "
+            f"{number(agreement)} of its size. {said.parts(case)}",
+            {**numbers, "mean_over_size": agreement},
             "HiResCAM multiplies gradient and activation cell by cell, without the average.",
             try_queries(case, other_method(case, "hirescam")),
-            tuple(int(k) for k in np.flatnonzero(case.live)),
+            live,
         )
+
+    @staticmethod
+    def _agreement(case: Case) -> float:
+        """|mean G| over mean |G|, summed over the channels, in [0, 1]."""
+        gradients = case.judged.gradients
+        mean, size = np.abs(case.judged.pooled_gradients).sum(), np.abs(gradients).mean((0, 1), dtype=np.float64).sum()
+        return float(mean / size) if size > 0 else 0.0

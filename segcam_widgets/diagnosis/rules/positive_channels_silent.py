@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis import said
+from segcam_widgets.diagnosis.case import STRONG, Case
+from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.words import capital, channels, verb
@@ -11,28 +13,31 @@ from segcam_widgets.diagnosis.words import capital, channels, verb
 class PositiveChannelsSilent(Rule):
     """Positive weights on channels that are zero add nothing."""
 
-    code, name, title = "SC106", "positive-channels-silent", "The channels for the class are silent here"
-    holds = "some channel has w_k > 0, and every such channel is dead: max|A_k| <= 1e-6 max|A|"
-    needs = ("map", "live", "puzzle")
+    code, name, title = "SC106", "positive-channels-silent", "At {layer}, the channels for {class_name} are silent here"
+    holds = (
+        "a blank map; some channel has a positive weight of 0.1 max|w| or more, and every such channel is dead: max|A_k| <= 1e-6 "
+        "max|A|. As a headline also: the experiments lean towards absence, and no pixel hangs on it"
+    )
+    needs = ("map", "live", "blank")
 
-    def look(self, case: Case) -> Hit | str:
-        rising = np.flatnonzero(case.rising)
-        if not rising.size:
-            return "no channel has a positive weight"
-        if case.live[rising].any():
-            return f"{int(case.live[rising].sum())} of {rising.size} channels with positive weight are live"
+    def look(self, case: Case) -> Hit | str | NotApplicable:
+        if case.classless:
+            return self.not_here("the method does not look at the class")
+        strong = case.rising & (case.strongest_weight >= STRONG * np.abs(case.weights).max())
+        if not strong.any():
+            return "no channel has a positive weight that counts"
+        if not case.arithmetic.positive_silent:
+            return f"{int((strong & case.live).sum())} of {int(strong.sum())} channels with a positive weight are live"
+        rising, live = np.flatnonzero(strong), np.flatnonzero(case.live)
         who = capital(channels(rising, case.live.size))
-        live = np.flatnonzero(case.live)
         others = "The one live channel" if live.size == 1 else f"The {live.size} live channels"
-        down = (
-            f"{verb(live, 'pull')} it down"
-            if (case.weights[..., live] < 0).all()
-            else f"{verb(live, 'do')} not pull it up"
-        )
+        falls = (case.weights[..., live] < 0).all()
+        down = f"{verb(live, 'pull')} it down" if falls else f"{verb(live, 'do')} not pull it up"
+        shown = f" {said.lifted(case)}" if case.says(self.code) else ""
         return Hit(
             f"{who} would speak for {case.class_name}, but {'is' if rising.size == 1 else 'are'} zero everywhere on this image. "
-            f"{others} {down}.",
-            {"positive_channels": int(rising.size), "live_channels": int(case.live.sum())},
+            f"{others} {down}.{shown}",
+            {"positive_channels": int(rising.size), "live_channels": int(live.size)},
             "Choose another layer, or look at the table of channels: what should have been there, and is not?",
             try_layers(case, other_layers(case)),
             tuple(int(k) for k in rising),

@@ -1,41 +1,69 @@
-"""SC202: a part common to all classes' logits hides the map."""
+"""SC202: a part common to all classes' logits hides the map, or is most of it."""
 
 import numpy as np
 
-from segcam_widgets.diagnosis.case import Case, is_blank
+from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
-from segcam_widgets.diagnosis.remedies import other_scores, try_queries
+from segcam_widgets.diagnosis.remedies import margin, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import percent
+from segcam_widgets.diagnosis.words import number, percent
+
+MOST = 1.0
+"""The common part counts from where it is as large as what sets the class apart."""
 
 
 class SharedLogitShift(Rule):
     """A softmax cannot see a number added to all logits of a pixel, but the raw logit's gradient can."""
 
-    code, name, title = "SC202", "shared-logit-shift", "A shift common to all classes hides the map"
-    holds = "the score is the raw logit of a softmax, its map is blank, and the margin's is not"
+    code, name, title = (
+        "SC202",
+        "shared-logit-shift",
+        "At {layer}, a shift common to all classes hides the map of {class_name}",
+    )
+    holds = (
+        "the score is the raw logit of a softmax, its map is blank, and the margin's is not; as a tip: what raises or lowers all "
+        "classes alike is larger than what sets the class apart from its rival"
+    )
     needs = ("map",)
 
     def look(self, case: Case) -> Hit | str | NotApplicable:
         if not case.raw_logit:
             return self.not_here("the score is not the raw logit of a softmax")
-        if not case.blank:
-            return "the map is not blank"
-        if is_blank(case.judged):
-            return "the margin's map is blank as well"
-        raw, margin = case.asked.pooled_gradients, case.judged.pooled_gradients
+        raw, apart = case.asked.pooled_gradients, case.judged.pooled_gradients
+        if not case.says(self.code):
+            return self._tip(case, raw, apart)
         down = "does not rise" if not (raw < 0).any() else "falls" if (raw <= 0).all() else "mostly falls"
         return Hit(
             f"The raw logit of {case.class_name} {down} with what the layer shows ({int((raw < 0).sum())} of {raw.size} weights "
             "are negative), but that of its strongest rival falls more: what the layer shows sets the class above its rival "
-            f"(margin: {int((margin < 0).sum())} of {margin.size} weights negative, {percent(case.judged.positive_share)} of the "
+            f"(margin: {int((apart < 0).sum())} of {apart.size} weights negative, {percent(case.judged.positive_share)} of the "
             "map positive). The network predicts by differences of logits, so the sign of one logit's gradient means nothing.",
             {
                 "negative_weights_logit": int((raw < 0).sum()),
-                "negative_weights_margin": int((margin < 0).sum()),
+                "negative_weights_margin": int((apart < 0).sum()),
                 "margin_positive_share": case.judged.positive_share,
-                "margin_over_logit": float(np.abs(margin).sum() / max(np.abs(raw).sum(), 1e-300)),
+                "margin_over_logit": float(np.abs(apart).sum() / max(np.abs(raw).sum(), 1e-300)),
             },
-            "Ask for the centered logit or the margin: they do not have this freedom (Lerma & Lucas, arXiv 2307.03305).",
-            try_queries(case, other_scores(case, "centered_logit", "margin")),
+            "Ask for the margin: it does not have this freedom (Lerma & Lucas, arXiv 2307.03305).",
+            try_queries(case, margin(case)),
+        )
+
+    @staticmethod
+    def _tip(case: Case, raw: "np.ndarray", apart: "np.ndarray") -> Hit | str:  # type: ignore[type-arg]
+        """What the logit's weights share with the rival's: raw = margin + rival, so the rival's own is raw - margin."""
+        rival = raw - apart
+        shared = np.where(raw * rival > 0, np.minimum(np.abs(raw), np.abs(rival)), 0).sum()
+        size = np.abs(apart).sum()
+        if not size > 0 and not shared > 0:
+            return "neither the logit nor the margin has a weight"
+        ratio = float(shared / size) if size > 0 else float("inf")
+        if ratio < MOST:
+            return f"what class and rival share is {number(ratio)} of what sets them apart"
+        times = "and nothing sets them apart" if np.isinf(ratio) else f"{number(ratio)} times what sets them apart"
+        return Hit(
+            f"What the layer shows moves the logit of {case.class_name} and that of its strongest rival alike: the common part "
+            f"of the weights is {times}. A softmax cannot see that part, and the raw logit's map shows it.",
+            {"shared_over_margin": ratio},
+            "Ask for the margin, which has no common part (Lerma & Lucas, arXiv 2307.03305).",
+            title="At {layer}, most of this map is common to all classes",
         )

@@ -4,51 +4,78 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.explanation import BLANK_TOLERANCE
-from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis import said
+from segcam_widgets.diagnosis.case import HEALTHY_GAIN, Case
 from segcam_widgets.diagnosis.findings import NotApplicable
-from segcam_widgets.diagnosis.remedies import HEALTHY_GAIN, other_method, rectified_layer, try_queries
+from segcam_widgets.diagnosis.remedies import Remedy, other_method, rectified_layer, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import channels, number, numbers, percent
+from segcam_widgets.diagnosis.words import capital, channels, number, numbers, percent
 
 
 class SignedActivations(Rule):
     """A weight times a negative activation changes sides; Grad-CAM was made for layers that end with a ReLU."""
 
-    code, name, title = "SC204", "signed-activations", "Negative activations undo the positive evidence"
+    code, name, title = "SC204", "signed-activations", "At {layer}, negative activations undo the positive evidence"
     holds = (
-        "sum_k w_k max(A_k, 0) is positive at a cell where the map is not; on a map that is not blank: every live weight is "
-        "negative, and negative activations make the map positive"
+        "sum_k w_k max(A_k, 0) is not blank although the map is, or lowering the channels inside the region takes the class away "
+        "and a positive weight meets a negative mean activation; on a map that is not blank: every live weight is negative, and "
+        "negative activations make the map positive"
     )
     needs = ("map", "live")
 
     def look(self, case: Case) -> Hit | str | NotApplicable:
-        if not (case.asked.activations < 0).any():
+        if case.blank and case.classless and case.says(self.code):
+            return self._turned(case)
+        if not (case.judged.activations < 0).any():
             return self.not_here("no activation is negative")
         if not case.blank:
             return self._calm(case)
-        if case.classless:
-            return self._turned(case)
-        reason = case.lacks("puzzle")
-        return self.not_here(reason) if reason else self._undone(case)
+        if case.undone:
+            return self._undone(case)
+        return (
+            self._turned_round(case)
+            if case.says(self.code)
+            else "without its negative activations the map is blank as well"
+        )
 
-    def _undone(self, case: Case) -> Hit | str:
-        activations, weights = case.judged.activations, case.weights
-        signed = (weights * activations).sum(-1)
-        rectified = (weights * np.maximum(activations, 0)).sum(-1)
+    def _undone(self, case: Case) -> Hit:
+        activations = case.judged.activations
+        rectified = (case.weights * np.maximum(activations, 0)).sum(-1)
         above = rectified > BLANK_TOLERANCE * np.abs(rectified).max()
-        undone = above & (signed <= BLANK_TOLERANCE * np.abs(signed).max()) & (rectified > signed)
-        if not undone.any():
-            return "without its negative activations the map would be blank as well"
         negative = float((activations[:, :, case.live] < 0).mean())
+        shown = f" {said.sunk(case)}" if case.says(self.code) else ""
         return Hit(
             f"{percent(negative)} of the live activations of {case.query.layer} are negative. Without them the map would be "
             f"positive in {percent(float(above.mean()))} of its cells: a positive weight times a negative activation counts as "
-            "evidence against.",
-            {"negative_activations": negative, "cells_positive_without": float(above.mean())},
-            "Use the layer's activation function (the ReLU after it) as the target, HiResCAM, or look at the contributions "
-            "inside the region.",
-            try_queries(case, (*other_method(case, "hirescam"), *rectified_layer(case))),
+            f"evidence against.{shown}",
+            {
+                "negative_activations": negative,
+                "cells_positive_without": float(above.mean()),
+                **(said.evidence(case) if case.says(self.code) else {}),
+            },
+            "Use the layer's activation function (the activation after it) as the target, HiResCAM, or look at the "
+            "contributions inside the region.",
+            self._remedy(case),
         )
+
+    def _turned_round(self, case: Case) -> Hit:
+        """Positive weights on channels that are negative on average: less negative is what speaks for the class."""
+        below = np.flatnonzero(case.rising & case.live & (case.judged.activations.mean((0, 1)) < 0))
+        who = capital(channels(below, case.live.size))
+        have = "has a positive weight and is" if below.size == 1 else "have positive weights and are"
+        return Hit(
+            f"{who} {have} negative on average: being less negative here than elsewhere speaks for {case.class_name}, and "
+            f"compared with zero it counts against it. {said.sunk(case)}",
+            {"channels_below_zero": int(below.size), **said.evidence(case)},
+            "Use the layer's activation function (the activation after it) as the target, or HiResCAM.",
+            self._remedy(case),
+            tuple(int(k) for k in below),
+        )
+
+    def _remedy(self, case: Case) -> Remedy | None:
+        if not case.says(self.code):
+            return None
+        return try_queries(case, (*other_method(case, "hirescam"), *rectified_layer(case)))
 
     def _turned(self, case: Case) -> Hit:
         """A method without a class goes along with the activations, and where they are negative so is its map."""
@@ -57,10 +84,10 @@ class SignedActivations(Rule):
             f"{percent(negative)} of the live activations of {case.query.layer} are negative, and the map goes along with "
             "their sum: it is negative as well. It does not look at the class.",
             {"negative_activations": negative},
-            "Look at minus the map, use the layer's activation function (the ReLU after it) as the target, or ask a method "
-            "that looks at the class.",
+            "Look at minus the map, use the layer's activation function (the activation after it) as the target, or ask a "
+            "method that looks at the class.",
             try_queries(case, (*rectified_layer(case), *other_method(case, "seg-grad-cam"))),
-            title="The activations are negative, and the map with them",
+            title="At {layer}, the activations are negative, and the map with them",
         )
 
     def _calm(self, case: Case) -> Hit | str:
@@ -74,20 +101,20 @@ class SignedActivations(Rule):
         live = np.flatnonzero(case.live)
         negative = float((explanation.activations[:, :, case.live] < 0).mean())
         share, gain = explanation.positive_share, explanation.gain
-        right = gain >= HEALTHY_GAIN and case.predicted  # not so where the region is everything: gain is nan
+        right = gain >= HEALTHY_GAIN and not case.loses  # not so where the region is everything: gain is nan
         pooled = weights[live] if weights.ndim == 1 else weights[..., live].mean((0, 1))
         whose = "weight of the one live channel is" if live.size == 1 else f"weights of {_all(case, live)} are"
+        shows = f" (gain {number(gain)}): it shows the region" if right else ""
         return Hit(
             f"The {whose} negative ({numbers(pooled)}), and so are {percent(negative)} of "
             f"{'its' if live.size == 1 else 'their'} activations: minus times minus is evidence for {case.class_name}. The map "
-            f"is {percent(share)} positive"
-            + (f" (gain {number(gain)}), and nothing is wrong with it." if right else "."),
+            f"is {percent(share)} positive{shows}.",
             {"negative_activations": negative, "positive_share": share, **({} if np.isnan(gain) else {"gain": gain})},
             "Nothing to do." if right else "Look at the map, not at the signs of the weights: they say nothing here.",
             channels=tuple(int(k) for k in live),
-            title="All weights are negative, and the map is right"
+            title="At {layer}, all weights are negative and the map shows the region"
             if right
-            else "All weights are negative, the map is not",
+            else "At {layer}, all weights are negative, the map is not",
         )
 
 

@@ -1,0 +1,53 @@
+"""What the rules share whose cause an experiment shows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcam_widgets.diagnosis import said
+from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.words import capital, channels, lower, numbers, verb
+
+NUMBERS = ("lift", "zero", "sink", "skip")
+"""The experiments whose numbers stand in the evidence."""
+
+
+def because(case: Case) -> str:
+    """Why the table does not name a cause that experiments would show: what they showed, or what came before them."""
+    if case.decision.line not in ("8", "9", "10", "11"):
+        return f"line {case.decision.line} of the decision table holds before any experiment is weighed"
+    return f"the experiments do not show it: {said.all_numbers(case)}"
+
+
+def speaking(case: Case) -> NDArray[np.floating]:
+    """(K,) the weights to speak of: the method's mean over the map, or pooled gradients where it kept none of them.
+
+    LayerCAM and Grad-CAM++ keep positive gradients alone: of a class that every channel pulls down nothing is left.
+    """
+    weights = case.weights if case.weights[..., case.live].any() else case.pooled_gradients()
+    return np.asarray(weights if weights.ndim == 1 else weights.mean((0, 1)))
+
+
+def pulls(case: Case) -> str:
+    """What the live channels do: "Both channels pull brick down (-7.8e-05, -0.000198)."."""
+    live = np.flatnonzero(case.live)
+    weights = speaking(case)[live]
+    who, values, dead = channels(live, case.live.size), numbers(weights), case.live.size - live.size
+    if (weights < 0).all():
+        others = f"; the other{'s are' if dead > 1 else ' is'} zero on this image" if dead else ""
+        return f"{capital(who)} {verb(live, 'pull')} {case.class_name} down ({values}){others}."
+    if not weights.any():
+        return f"No channel pulls {case.class_name} up or down."
+    if not (weights > 0).any():
+        return f"No live channel pulls {case.class_name} up ({values})."
+    up = int((weights > 0).sum())
+    verb_up = "pulls" if up == 1 else "pull"
+    return f"Of the {live.size} live channels {up} {verb_up} {case.class_name} up and {live.size - up} down."
+
+
+def hedged(case: Case, code: str, turning: str, leaning: str) -> str:
+    """One of two titles: whether the experiment for a cause turns the class or leans."""
+    outcome = {"SC206": case.experiments.skip}.get(code, case.experiments.sink)
+    return turning if outcome is not None and outcome.turns else leaning
+
+
+__all__ = ["NUMBERS", "because", "hedged", "lower", "pulls", "speaking"]
