@@ -1,7 +1,7 @@
 """A probe that remembers its pullbacks while a diagnosis looks at one question from several sides."""
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,9 +39,9 @@ class Remembering:
         """The probe's."""
         return self._probe.activations(layer)
 
-    def replay(self, layer: str, activations: Float) -> Float:
+    def replay(self, layer: str, activations: Float, bypass: Mapping[str, Float] | None = None) -> Float:
         """The probe's."""
-        return self._probe.replay(layer, activations)
+        return self._probe.replay(layer, activations, bypass)
 
     def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback:
         """The probe's, each asked once."""
