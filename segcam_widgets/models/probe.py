@@ -16,12 +16,13 @@ from segcam_widgets.models import differentiate
 from segcam_widgets.models.arguments import choose_head, name_classes, read_truth
 from segcam_widgets.models.differentiate import Head
 from segcam_widgets.models.engine import AHEAD, DEEP, Engine, Target
+from segcam_widgets.models.given import Batched, around, common_batch
 from segcam_widgets.models.grids import head_size
 from segcam_widgets.models.linearity import Curved, curved_steps, is_rectified
 from segcam_widgets.models.precise import in_float32
 from segcam_widgets.models.prediction import Prediction, frozen
 from segcam_widgets.models.pull import Puller
-from segcam_widgets.models.pushforward import push
+from segcam_widgets.models.pushforward import push, shapes_around
 from segcam_widgets.models.randomise import randomised, weighted_layers
 from segcam_widgets.models.series import forward
 from segcam_widgets.models.sweep import sweep_layers
@@ -194,7 +195,8 @@ class KerasProbe:
         factors, batched = self._factors(cotangent)
         source = None
         if at is not None:
-            source, batched_at = self._as_activations(target, at, "at")
+            points, batched_at = self._as_activations(target, at, "at")
+            source = tf.constant(points)
             batched = batched or batched_at
         gradients, shares, seen = self._pull(target, factors, source)
         gradients = gradients.reshape(-1, *self._shape(target))
@@ -249,27 +251,42 @@ class KerasProbe:
         gradients = np.asarray(gradients).reshape(self._shape(target))
         return Pullback(frozen(gradients), {name: float(share[0]) for name, share in named})
 
-    def replay(self, layer: str, activations: Float) -> Float:
+    def replay(self, layer: str, activations: Float, bypass: Mapping[str, Float] | None = None) -> Float:
         """What if it were this: the logits (H, W, C) for other activations of a layer; at the input, the whole model.
 
         Parameters
         ----------
         layer : str
         activations : ndarray, (h, w, K) or (B, h, w, K)
+        bypass : mapping of str to ndarray, optional
+            What takes the place of tensors that go round the layer, by the names that :meth:`bypass` gives them, each in
+            its shape there or with a leading batch axis; those left out stay the image's. Where only some have the batch
+            axis, the others are the same for all of it.
 
         Returns
         -------
         ndarray, (H, W, C) or (B, H, W, C) float32
+
+        Raises
+        ------
+        UnknownLayerError, DisconnectedLayerError
+        SegCamError
+            A wrong shape, a name that is not one of the bypass, or batches of different lengths.
         """
         target = self._targets.find(layer)
         cut = self._engine.cut(target.slot, target.name)
-        own, *bypass = self._tensors.get([target.slot, *cut.bypass])
-        source, batched = self._as_activations(target, activations)
-        source = tf.cast(source, own.dtype)
-        batch = int(source.shape[0])
-        key = ("replay", target.slot, tuple(self.x.shape), batch)
+        own, *held = self._tensors.get([target.slot, *cut.bypass])
+        named = around(bypass, shapes_around(cut, self._tensors))
+        given = self._as_activations(target, activations)
+        (source, *others), batched = common_batch("`activations` and `bypass`", [given, *named.values()])
+        for name, values in zip(named, others, strict=True):
+            place = cut.bypass_names.index(name)
+            held[place] = tf.cast(tf.constant(values), held[place].dtype)
+        batch = len(source)
+        key = ("replay", target.slot, tuple(self.x.shape), batch, *(sorted(named) if batch > 1 else ()))
         function = differentiate.replay(cut, self._head, batch)
-        logits = np.asarray(self._engine.call(key, function, [source, bypass], deep=len(cut.tail) > DEEP))
+        arguments = [tf.cast(tf.constant(source), own.dtype), held]
+        logits = np.asarray(self._engine.call(key, function, arguments, deep=len(cut.tail) > DEEP))
         return frozen(logits if batched else logits[0])
 
     def bypass(self, layer: str) -> dict[str, Float]:
@@ -398,7 +415,7 @@ class KerasProbe:
             )
         return [field if field.ndim == 4 else field[None]], field.ndim == 4
 
-    def _as_activations(self, target: Target, values: Any, argument: str = "activations") -> tuple[tf.Tensor, bool]:
+    def _as_activations(self, target: Target, values: Any, argument: str = "activations") -> Batched:
         array = np.asarray(values, np.float32)
         shape = self._shape(target)
         if array.shape[-3:] != shape or array.ndim not in (3, 4):
@@ -407,7 +424,7 @@ class KerasProbe:
                 f"Received: {array.shape}."
             )
         own = self._tensors.shapes[target.slot][1:]  # tokens lie in a row
-        return tf.constant(array.reshape(-1, *own)), array.ndim == 4
+        return array.reshape(-1, *own), array.ndim == 4
 
     def _shape(self, target: Target) -> tuple[int, int, int]:
         return (*target.grid, self._tensors.shapes[target.slot][-1])

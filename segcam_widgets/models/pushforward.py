@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from segcam_widgets.errors import SegCamError, UnsupportedModelError, must_be_one_of
+from segcam_widgets.errors import UnsupportedModelError
 from segcam_widgets.models.cut import Cut
 from segcam_widgets.models.differentiate import Head, tiled
 from segcam_widgets.models.engine import Engine, Target
+from segcam_widgets.models.given import around, common_batch, of_shape
 from segcam_widgets.models.part import overridden
 from segcam_widgets.models.tensors import Activations
 
@@ -105,6 +105,11 @@ def pushforward(cut: Cut, head: Head, batch: int, moving: Sequence[int]) -> Call
     return function
 
 
+def shapes_around(cut: Cut, tensors: Activations) -> dict[str, tuple[int, ...]]:
+    """Of the tensors that go round a layer, without the batch axis, by name."""
+    return {name: tuple(tensors.shapes[slot][1:]) for name, slot in zip(cut.bypass_names, cut.bypass, strict=True)}
+
+
 def push(
     engine: Engine, head: Head, tensors: Activations, target: Target, *, tangent: Any, bypass: Mapping[str, Any]
 ) -> Any:
@@ -118,21 +123,14 @@ def push(
         TensorFlow cannot differentiate an op of the tail twice.
     """
     cut = engine.cut(target.slot, target.name)
-    source, *around = tensors.get([target.slot, *cut.bypass])
-    named = dict(zip(cut.bypass_names, around, strict=True))
-    for name in bypass:
-        if name not in named:
-            raise SegCamError(must_be_one_of("bypass", named, name))
-    shape = (*target.grid, int(source.shape[-1]))
-    given = [
-        ("tangent", tangent, shape),
-        *((f"bypass[{n!r}]", t, tuple(named[n].shape[1:])) for n, t in bypass.items()),
-    ]
-    tangents, batched = _common_batch([_tangent(*one) for one in given])
+    source, *held = tensors.get([target.slot, *cut.bypass])
+    named = around(bypass, shapes_around(cut, tensors))
+    own = of_shape("tangent", tangent, (*target.grid, int(source.shape[-1])))
+    tangents, batched = common_batch("`tangent` and `bypass`", [own, *named.values()])
     tangents[0] = tangents[0].reshape(-1, *source.shape[1:])  # tokens lie in a row
-    moving = tuple(cut.bypass_names.index(name) for name in bypass)
+    moving = tuple(cut.bypass_names.index(name) for name in named)
     batch = len(tangents[0])
-    arguments = [source, around, [tf.constant(t) for t in tangents]]
+    arguments = [source, held, [tf.constant(t) for t in tangents]]
     key = ("pushforward", target.slot, tuple(tensors.shapes[engine.plan.inputs[0]]), batch, moving)
     try:
         function = engine.in_graph(key, pushforward(cut, head, batch, moving), arguments)
@@ -149,24 +147,6 @@ def push(
         ) from error
     pushed = np.asarray(function(*arguments))
     return pushed if batched else pushed[0]
-
-
-def _tangent(what: str, values: Any, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], bool]:
-    array = np.asarray(values, np.float32)
-    if shape not in (array.shape, array.shape[1:]) or not array.size:
-        raise SegCamError(
-            f"`{what}` must have shape {shape}, or that with a leading batch axis. Received: {array.shape}."
-        )
-    batched = array.shape != shape
-    return (array if batched else array[None]), batched
-
-
-def _common_batch(given: Sequence[tuple[NDArray[np.float32], bool]]) -> tuple[list[NDArray[np.float32]], bool]:
-    lengths = {len(array) for array, _ in given}
-    batch = max(lengths)
-    if lengths - {1, batch}:
-        raise SegCamError(f"`tangent` and `bypass` must have batches of one length. Received: {sorted(lengths)}.")
-    return [np.broadcast_to(array, (batch, *array.shape[1:])) for array, _ in given], any(b for _, b in given)
 
 
 def check_complete(graph: Any) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from segcam_widgets.core.probe import Cotangent, LayerInfo, LayerSweep, Pullback, Tail
-from segcam_widgets.errors import DisconnectedLayerError, UnknownLayerError, must_be_one_of
+from segcam_widgets.errors import DisconnectedLayerError, SegCamError, UnknownLayerError, must_be_one_of
 
 IMAGE = "image"
 
@@ -238,11 +238,22 @@ class NumpyProbe:
                 tangents[name] = op.jvp([self._values[n] for n in of], zeros)
         return tangents[self._last].astype(np.float32)
 
-    def replay(self, layer, activations):
+    def replay(self, layer, activations, bypass=None):
         self.calls["replay"] += 1
         after = self._after(self.layer(layer).name)
-        around = {n: v for n, v in self._values.items() if n not in after}
-        return self._run(around | {layer: np.asarray(activations, float)})[self._last].astype(np.float32)
+        around = {n: v for n, v in self._values.items() if n not in after} | self._replaced(layer, bypass or {})
+        logits = self._run(around | {layer: np.asarray(activations, float)})[self._last].astype(np.float32)
+        lead = {np.shape(v)[:-3] for v in (activations, *(bypass or {}).values())} - {()}
+        return np.broadcast_to(logits, (*lead.pop(), *logits.shape[-3:])) if lead else logits
+
+    def _replaced(self, layer, bypass):
+        shapes = {n: v.shape for n, v in self.bypass(layer).items()}
+        for name, values in bypass.items():
+            if name not in shapes:
+                raise SegCamError(must_be_one_of("bypass", shapes, name))
+            if np.shape(values)[-3:] != shapes[name]:
+                raise SegCamError(f"`bypass[{name!r}]` must have shape {shapes[name]}. Received: {np.shape(values)}.")
+        return {name: np.asarray(values, float) for name, values in bypass.items()}
 
     def sweep(self, cotangent, layers=None):
         found = {}

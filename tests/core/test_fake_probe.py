@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from segcam_widgets.core.probe import Probe
+from segcam_widgets.errors import SegCamError
 from tests.core.fake_probe import IMAGE, captum_network, random_network, softplus
 
 LAYERS = [info.name for info in random_network().layers]
@@ -22,6 +23,21 @@ def test_pullback_is_the_slope_of_replay(layer):
     ahead, behind = (probe.replay(layer, at + sign * step * direction) for sign in (1, -1))
     slope = ((ahead.astype(float) - behind) * cotangent).sum() / (2 * step)
     assert (probe.pullback(layer, cotangent).gradients * direction).sum() == pytest.approx(slope, rel=2e-3)
+
+
+def test_replay_with_other_tensors_round_the_layer():
+    probe, other = random_network(), random_network()
+    other.x = np.random.default_rng(11).normal(size=other.x.shape)
+    other.__post_init__()
+    here, there = probe.activations("deep"), other.activations("deep")
+    mine, theirs = probe.bypass("deep"), other.bypass("deep")
+    np.testing.assert_allclose(probe.replay("deep", here, mine), probe.logits, atol=1e-5)
+    np.testing.assert_allclose(probe.replay("deep", there, theirs), other.logits, atol=1e-5)
+    both = {"relu": np.stack([mine["relu"], theirs["relu"]])}
+    one_by_one = [probe.replay("deep", there, tensors) for tensors in (mine, theirs)]
+    np.testing.assert_allclose(probe.replay("deep", there, both), one_by_one, atol=1e-5)
+    with pytest.raises(SegCamError, match="`bypass` must be one of relu"):
+        probe.replay("deep", here, {"deep": here})
 
 
 @pytest.mark.parametrize("layer", LAYERS)

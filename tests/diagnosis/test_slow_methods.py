@@ -37,9 +37,9 @@ def test_a_map_of_another_question_is_no_use():
 class Counting(NumpyProbe):
     """Counts the maps that are made: each begins with the unmodified activations."""
 
-    def replay(self, layer, activations):
+    def replay(self, layer, activations, bypass=None):
         self.calls["maps"] += bool(np.array_equal(activations[0], self.activations(layer)))
-        return super().replay(layer, activations)
+        return super().replay(layer, activations, bypass)
 
 
 @pytest.mark.parametrize("make", [nets.absence, nets.shifted, nets.outweighed, nets.saturated])

@@ -97,7 +97,7 @@ class ArrayProbe:
             return tangent
         return self._enlarged(tangent) @ self._weights[layer]
 
-    def replay(self, layer: str, activations: np.ndarray) -> np.ndarray:
+    def replay(self, layer: str, activations: np.ndarray, bypass: Any = None) -> np.ndarray:
         change = activations - self.activations(layer)
         return self.logits + (change if layer == "logits" else self.pushforward(layer, change))
 

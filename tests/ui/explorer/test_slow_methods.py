@@ -19,12 +19,12 @@ class GatedProbe(ArrayProbe):
         super().__post_init__()
         self.begun, self.gate, self.gated, self.replays = threading.Semaphore(0), threading.Semaphore(0), False, 0
 
-    def replay(self, layer, activations):
+    def replay(self, layer, activations, bypass=None):
         self.replays += 1
         if self.gated:
             self.begun.release()
             assert self.gate.acquire(timeout=LONG)
-        return super().replay(layer, activations)
+        return super().replay(layer, activations, bypass)
 
 
 @pytest.fixture
