@@ -221,8 +221,7 @@ class Case:
     @cached_property
     def raw_logit(self) -> bool:
         """Whether the score is the raw logit of a softmax, whose gradient may hold a part common to all classes."""
-        softmax = not self.probe.multilabel and self.probe.default_score != "logit"
-        return self.query.score == "logit" and softmax and len(self.probe.class_names) > 1
+        return self.query.score == "logit" and self.probe.head == "softmax" and len(self.probe.class_names) > 1
 
     @cached_property
     def judged(self) -> Explanation:
