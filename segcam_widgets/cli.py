@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _input_options(explain)
     explain.add_argument("--layer", required=True, help="target layer; a wrong name lists what there is")
     explain.add_argument("--class", dest="class_index", required=True, metavar="CLASS", help="index or name")
-    explain.add_argument("--score", help="logit, centered_logit, margin, log_probability or probability")
+    explain.add_argument("--score", help="logit, centered_logit, margin, log_odds, log_probability or probability")
     explain.add_argument(
         "--method",
         default="seg-grad-cam",

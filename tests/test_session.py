@@ -314,7 +314,7 @@ class Flat:
         self.class_names = ("sky", "sea")
         self.labels = self.logits.argmax(-1)
         self.probabilities = np.exp(self.logits) / np.exp(self.logits).sum(-1, keepdims=True)
-        self.truth, self.multilabel, self.default_score = None, False, "logit"
+        self.truth, self.head, self.multilabel, self.default_score = None, "softmax", False, "margin"
         self.image = np.zeros((4, 5, 3), np.uint8)
 
     def layer(self, name):

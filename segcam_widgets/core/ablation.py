@@ -1,19 +1,19 @@
 """The causal check: what the score and the segmentation really do when channels are switched off."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.checks import is_whole
-from segcam_widgets.core.explain import must_be_finite, report
+from segcam_widgets.core.explain import must_be_finite, report, score_input
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.ledger import NOISE, EvidenceLedger, ledger
 from segcam_widgets.core.probe import Float, Probe, Progress
-from segcam_widgets.core.query import STRONGEST, CamQuery
-from segcam_widgets.core.scores import SCORES, ScoreInput
+from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.scores import SCORES
 from segcam_widgets.errors import SegCamError, must_be_one_of, shown
 
 Channels = int | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_] | None
@@ -135,10 +135,7 @@ def ablate(
     off[:, :, list(chosen)] = reference[list(chosen)]
     logits = probe.replay(resolved.layer, off)
     must_be_finite("replayed logits", logits, resolved.layer)
-    assert isinstance(resolved.class_index, int)
-    rival = None if resolved.rival == STRONGEST else resolved.rival
-    assert not isinstance(rival, str)
-    after = ScoreInput(logits, mask, resolved.class_index, rival, probe.multilabel)
+    after = replace(score_input(probe, resolved, mask), logits=logits)
     report(progress, 1.0, "done")
     return Ablation(
         query=resolved,

@@ -11,6 +11,7 @@ from segcam_widgets.core.probe import Probe, Progress
 from segcam_widgets.core.progress import report as report
 from segcam_widgets.core.query import STRONGEST, CamQuery, resolve
 from segcam_widgets.core.region import BoolMask
+from segcam_widgets.core.rounding import cancelled
 from segcam_widgets.core.scores import SCORES, ScoreInput
 from segcam_widgets.errors import Cancelled, EmptyRegionError, NonFiniteError, SegCamError, shown
 
@@ -72,7 +73,8 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
     Returns
     -------
     Explanation
-        With a signed map at the layer's resolution.
+        With a signed map at the layer's resolution. Where the gradients of the compared classes cancel to rounding, gradients,
+        weights and map are exactly zero, and a note says so.
 
     Raises
     ------
@@ -117,7 +119,8 @@ def _answer(probe: Probe, query: CamQuery, progress: Progress | None) -> tuple[E
     given = score_input(probe, resolved, mask)
     activations = probe.activations(resolved.layer)
     report(progress, 0.1, f"{resolved.method} at {resolved.layer}")
-    pulled = probe.pullback(resolved.layer, score.cotangent(given).divided(int(mask.sum())))
+    cotangent = score.cotangent(given).divided(int(mask.sum()))
+    pulled = probe.pullback(resolved.layer, cotangent)
     gradients = pulled.gradients
     must_be_finite("activations", activations, resolved.layer)
     must_be_finite("gradients", gradients, resolved.layer)
@@ -128,6 +131,10 @@ def _answer(probe: Probe, query: CamQuery, progress: Progress | None) -> tuple[E
         result = method.compute(about)
         cam = weighted_map(result.weights, activations, baseline) if result.cam is None else result.cam
     must_be_finite("map's values", cam, resolved.layer)
+    weights, notes = result.weights, result.notes
+    if method.reads_gradient and (found := cancelled(probe, resolved, cotangent, (gradients, cam))):
+        gradients, weights, cam = (np.zeros_like(values) for values in (gradients, weights, cam))
+        notes = (*notes, found.note)
     report(progress, 1.0, "done")
     answer = Explanation(
         query=resolved,
@@ -135,12 +142,12 @@ def _answer(probe: Probe, query: CamQuery, progress: Progress | None) -> tuple[E
         mask=mask,
         activations=activations,
         gradients=gradients,
-        weights=result.weights,
+        weights=weights,
         baseline=baseline,
         cam=cam,
         class_names=probe.class_names,
         layer=probe.layer(resolved.layer),
-        notes=result.notes,
+        notes=notes,
         evidence=result.evidence,
     )
     return answer, pulled.current and not method.slow  # a slow one went on after somebody looked

@@ -31,6 +31,10 @@ Float32 noise is 1e-7.
 """
 
 
+FAINT = 0.01
+"""A map that is not blank, and of which less than this share is positive, is faint: single cells show after a ReLU."""
+
+
 def positive_share(cam: NDArray[np.floating]) -> float:
     """How much of a signed map is positive, in [0, 1]: ``sum(max(cam, 0)) / sum(|cam|)``, 0 for a zero map."""
     total = float(np.abs(cam).sum(dtype=np.float64))
@@ -40,6 +44,15 @@ def positive_share(cam: NDArray[np.floating]) -> float:
 def is_empty(cam: NDArray[np.floating]) -> bool:
     """Whether nothing would be left of a signed map after a ReLU: ``cam.max() <= 1e-6 * max|cam|``."""
     return bool(cam.max() <= BLANK_TOLERANCE * np.abs(cam).max())
+
+
+def is_faint(cam: NDArray[np.floating], query: CamQuery, *, pooled_weights: bool) -> bool:
+    """Whether hardly anything would be left of a signed map after a ReLU, but something: less than a hundredth.
+
+    A map of pooled weights with a baseline other than zero holds both signs by construction: its share says nothing.
+    """
+    says = query.baseline == "zero" or not pooled_weights
+    return says and not is_empty(cam) and positive_share(cam) < FAINT
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
@@ -143,10 +156,23 @@ class Explanation:
         """``sum(max(cam, 0)) / sum(|cam|)``, in [0, 1]; 0 for a zero map."""
         return positive_share(self.cam)
 
+    @property
+    def is_map(self) -> bool:
+        """False at a layer of one cell: that is a number, and neither blank nor faint."""
+        return self.cam.size > 1
+
     @cached_property
     def is_empty(self) -> bool:
-        """True where a ReLU'd map would be blank: ``cam.max() <= 1e-6 * max|cam|``."""
+        """True where a ReLU'd map would be blank: ``cam.max() <= 1e-6 * max|cam|``. This is what *blank* means."""
         return is_empty(self.cam)
+
+    @cached_property
+    def is_faint(self) -> bool:
+        """True where the map is not blank, but less than a hundredth of it is positive.
+
+        False for pooled weights with a baseline other than zero, whose maps hold both signs by construction.
+        """
+        return is_faint(self.cam, self.query, pooled_weights=self.weights.ndim == 1 and self.weights.size > 0)
 
     def upsampled(self, size: tuple[int, int] | None = None) -> Float:
         """The signed map on the logits' grid, or at `size`: bilinear, half-pixel centres, edges clamped.
@@ -260,7 +286,8 @@ class Explanation:
     def scalars(self) -> dict[str, float | bool]:
         """The numbers that sum the map up, by name."""
         return {
-            "score": self.score, "positive_share": self.positive_share, "is_empty": self.is_empty, "focus": self.focus,
+            "score": self.score, "positive_share": self.positive_share, "is_empty": self.is_empty,
+            "is_faint": self.is_faint, "focus": self.focus,
             "region_share": self.region_share, "gain": self.gain,
         }  # fmt: skip
 

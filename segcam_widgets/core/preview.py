@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explain import region_mask
-from segcam_widgets.core.explanation import is_empty, positive_share
+from segcam_widgets.core.explanation import is_empty, is_faint, positive_share
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.methods import weighted_map
 from segcam_widgets.core.probe import Float, Probe
@@ -45,10 +45,20 @@ class Preview:
         """As of an explanation."""
         return positive_share(self.cam)
 
+    @property
+    def is_map(self) -> bool:
+        """As of an explanation."""
+        return self.cam.size > 1
+
     @cached_property
     def is_empty(self) -> bool:
         """As of an explanation."""
         return is_empty(self.cam)
+
+    @cached_property
+    def is_faint(self) -> bool:
+        """As of an explanation."""
+        return is_faint(self.cam, self.query, pooled_weights=True)
 
 
 def preview(probe: Probe, field_: VoteField, query: CamQuery) -> Preview:

@@ -89,24 +89,34 @@ class LayerSweep:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cotangent:
-    """A field over the logits, kept as an outer product where it is one.
+    """A field over the logits, kept in few numbers where it is made of few.
 
-    `field[row, col, c] == mask[row, col] * contrast[c]` when `contrast` is (C,); a dense field is stored whole in
-    `dense`. A live query with a linear score then moves H*W + C numbers into the graph instead of H*W*C.
+    Three forms: an outer product, ``field[row, col] == mask[row, col] * contrast``; the same against a rival at each pixel,
+    ``mask[row, col] * (contrast - contrast.sum() * one_hot(rivals[row, col]))``, so that each pixel's pulls add up to zero;
+    a dense field, stored whole. A live query with a linear score then moves H*W + C numbers into the graph, with rivals as
+    many whole numbers besides, instead of H*W*C.
 
     Attributes
     ----------
     mask : ndarray, (H, W), float32
     contrast : ndarray, (C,), float32, or None
     dense : ndarray, (H, W, C), float32, or None
+    rivals : ndarray, (H, W), whole numbers, or None
+        Class indices, beside a `contrast` alone.
     """
 
     mask: Float
     contrast: Float | None = None
     dense: Float | None = None
+    rivals: NDArray[np.integer] | None = None
+
+    @property
+    def is_outer(self) -> bool:
+        """Whether all pixels pull in one direction over the classes: ``mask * contrast`` and nothing else."""
+        return self.contrast is not None and self.rivals is None
 
     def divided(self, by: float) -> "Cotangent":
-        """The field divided by a number; free where it is an outer product."""
+        """The field divided by a number; free where it is not dense."""
         factor = np.float32(1 / by)
         if self.contrast is not None:
             return replace(self, contrast=self.contrast * factor)
@@ -118,7 +128,11 @@ class Cotangent:
         if self.dense is not None:
             return self.dense
         assert self.contrast is not None  # exactly one of the two is given
-        return self.mask[:, :, None] * self.contrast
+        field = self.mask[:, :, None] * self.contrast
+        if self.rivals is not None:
+            places = np.arange(self.mask.size), self.rivals.ravel()
+            field.reshape(-1, self.contrast.size)[places] -= self.mask.ravel() * self.contrast.sum()
+        return field
 
 
 @runtime_checkable
@@ -155,6 +169,11 @@ class Probe(Protocol):
     def image(self) -> NDArray[np.uint8]: ...
     @property
     def x(self) -> Float: ...
+    @property
+    def head(self) -> str:
+        """What makes probabilities of the logits, "softmax" or "sigmoid". A softmax does not see a number added to all."""
+        ...
+
     @property
     def multilabel(self) -> bool:
         """True where every class has its own sigmoid, so that classes do not compete."""

@@ -1,6 +1,6 @@
 """The question: an immutable value that says everything an explanation depends on besides the probe."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -34,7 +34,7 @@ class CamQuery:
     region : Region, optional
         Where; default ``PredictedClass(class_index)``.
     score : str, optional
-        One of ``sc.SCORES``; default the probe's (softmax: centered_logit, sigmoid: logit).
+        One of ``sc.SCORES``; default the probe's: the margin, or the logit where classes have no rival (several sigmoids).
     method : str
         One of ``sc.METHODS``.
     baseline : {"zero", "mean", "midpoint"}
@@ -131,6 +131,16 @@ def resolve(query: CamQuery, probe: Probe) -> CamQuery:
         rival=_resolve_rival(query, score.name, index, names),
         options=options,
     )
+
+
+def from_before_margin(query: CamQuery, class_names: Sequence[str], multilabel: bool) -> CamQuery:
+    """A query that was stored while the centered logit was the default, and says no score: it means that one.
+
+    The logit where classes did not compete.
+    """
+    if query.score is not None:
+        return query
+    return replace(query, score="logit" if multilabel or len(class_names) < 2 else "centered_logit")
 
 
 def _resolve_rival(query: CamQuery, score: str, index: int, names: tuple[str, ...]) -> int | str:

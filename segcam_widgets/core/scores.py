@@ -1,4 +1,4 @@
-"""The five scores: what is asked of a region's pixels, and the field that pulls it back through the network.
+"""The six scores: what is asked of a region's pixels, and the field that pulls it back through the network.
 
 S = mean over the region M of s(y), with y the logits at a pixel. The paper (arXiv 2002.11434, section 3) sums over M;
 the mean differs by the factor 1/|M| only, and keeps values comparable between regions.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segcam_widgets.core.probe import Cotangent
 from segcam_widgets.core.registry import Registry
+from segcam_widgets.core.standing import strongest_rivals
 from segcam_widgets.errors import SegCamError
 
 Array64 = NDArray[np.float64]
@@ -39,6 +40,9 @@ class ScoreInput:
         Read by the margin alone; None is the strongest rival at each pixel.
     multilabel : bool
         Every class has its own sigmoid.
+    prediction : ndarray, (H, W, C)
+        The unmodified logits, which say who the strongest rival at each pixel is; default `logits`. What is replayed is
+        scored against that rival: ``replace(given, logits=replayed)`` keeps it.
     """
 
     logits: NDArray[np.floating]
@@ -46,6 +50,16 @@ class ScoreInput:
     class_index: int
     rival: int | None = None
     multilabel: bool = False
+    prediction: NDArray[np.floating] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.prediction is None:
+            object.__setattr__(self, "prediction", self.logits)
+
+    @property
+    def rivals(self) -> NDArray[np.integer]:
+        """The strongest other class at each pixel of the unmodified prediction, (H, W) whole numbers."""
+        return strongest_rivals(self.prediction, self.class_index)
 
     @cached_property
     def pixels(self) -> NDArray[np.intp]:
@@ -60,6 +74,11 @@ class ScoreInput:
     def at_pixels(self, field: NDArray[np.floating]) -> Array64:
         """A field (H, W, C) at the region's pixels, (|M|, C) float64."""
         return field.reshape(-1, field.shape[-1]).take(self.pixels, 0).astype(np.float64)
+
+    def of_class(self, index: "int | NDArray[np.integer]") -> Array64:
+        """The logit of a class, or of one at each of the region's pixels, (|M|,) float64: no other class is read."""
+        classes = self.logits.shape[-1]
+        return self.logits.ravel().take(self.pixels * classes + index).astype(np.float64)
 
     @cached_property
     def log_probabilities(self) -> Array64:
@@ -134,13 +153,18 @@ class Score(ABC):
         return float(self.values(given).mean())
 
 
+def default_score(classes: int, multilabel: bool) -> str:
+    """What is asked where nobody says: the margin, or the logit where a class has no rival."""
+    return "logit" if multilabel or classes < 2 else "margin"
+
+
 class Logit(Score):
     """The paper's own score. A softmax model's prediction does not determine its gradient's sign (arXiv 2307.03305)."""
 
     name, title, formula, linear = "logit", "logit", "y_c", True
 
     def values(self, given: ScoreInput) -> Array64:
-        return given.inside[:, given.class_index]
+        return given.of_class(given.class_index)
 
     def cotangent(self, given: ScoreInput) -> Cotangent:
         return given.outer(given.one_hot())
@@ -161,36 +185,52 @@ class CenteredLogit(Score):
 
 
 class Margin(Score):
-    """The logit over the rival's: above zero where the class wins."""
+    """The logit over the rival's: above zero where the class wins.
+
+    Blind to a number added to all logits, as the softmax is, and to the outputs that are nowhere the strongest rival.
+    """
 
     name, title, formula, linear, contrastive = "margin", "margin", "y_c - max_{j != c} y_j", True, True
 
     def values(self, given: ScoreInput) -> Array64:
-        inside = given.inside
-        rival = self._rivals(given, inside)
-        return inside[:, given.class_index] - inside[np.arange(len(inside)), rival]
+        rival = given.rivals.ravel().take(given.pixels) if given.rival is None else given.rival
+        return given.of_class(given.class_index) - given.of_class(rival)
 
     def cotangent(self, given: ScoreInput) -> Cotangent:
-        unit = given.one_hot()
-        if given.rival is not None:
-            unit[given.rival] -= 1
+        unit, rival = given.one_hot(), given.rival
+        if rival is None and unit.size == 2:  # there is one rival only: the same everywhere
+            rival = 1 - given.class_index
+        if rival is not None:
+            unit[rival] -= 1
             return given.outer(unit)
-        inside = given.inside
-        if unit.size == 2:  # there is one rival only: the same everywhere
-            unit[1 - given.class_index] -= 1
-            return given.outer(unit)
-        field = np.zeros(inside.shape, np.float32)
-        field[:, given.class_index] = 1
-        field[np.arange(len(inside)), self._rivals(given, inside)] = -1
-        return given.scatter(field)
+        return Cotangent(given.mask.astype(np.float32), unit, rivals=given.rivals)
 
-    @staticmethod
-    def _rivals(given: ScoreInput, inside: Array64) -> NDArray[np.intp]:
-        if given.rival is not None:
-            return np.full(len(inside), given.rival)
-        others = inside.copy()
-        others[:, given.class_index] = -np.inf
-        return others.argmax(1)
+
+class LogOdds(Score):
+    """The logit over all others taken together: log p_c / (1 - p_c). Does not saturate, and every class has a say."""
+
+    name, title, formula, linear, contrastive = "log_odds", "log odds", "y_c - log sum_{j != c} exp y_j", False, True
+
+    def values(self, given: ScoreInput) -> Array64:
+        others = _without(given)
+        loudest = others.max(1)
+        return given.of_class(given.class_index) - loudest - np.log(np.exp(others - loudest[:, None]).sum(1))
+
+    def cotangent(self, given: ScoreInput) -> Cotangent:
+        gap = -np.exp(log_softmax(_without(given)))
+        gap[:, given.class_index] = 1
+        return given.scatter(gap)
+
+    def bend(self, given: ScoreInput, tangent: NDArray[np.floating]) -> Cotangent:
+        share, change = np.exp(log_softmax(_without(given))), given.at_pixels(tangent)
+        return given.scatter(-share * (change - (share * change).sum(1, keepdims=True)))
+
+
+def _without(given: ScoreInput) -> Array64:
+    """Logits of the region's pixels with the class itself out of the race, (|M|, C) float64."""
+    others = given.inside.copy()
+    others[:, given.class_index] = -np.inf
+    return others
 
 
 class LogProbability(Score):
@@ -254,18 +294,20 @@ def probability_turn(given: ScoreInput, change: Array64) -> Array64:
 
 
 SCORES: Registry[Score] = Registry("score")
-for _score in (Logit(), CenteredLogit(), Margin(), LogProbability(), Probability()):
+for _score in (Logit(), CenteredLogit(), Margin(), LogOdds(), LogProbability(), Probability()):
     SCORES.add(_score)
 
 __all__ = [
     "SCORES",
     "CenteredLogit",
+    "LogOdds",
     "LogProbability",
     "Logit",
     "Margin",
     "Probability",
     "Score",
     "ScoreInput",
+    "default_score",
     "probability_gap",
     "probability_turn",
 ]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import segcam_widgets
 from segcam_widgets.core.explanation import ARRAYS, Explanation
 from segcam_widgets.core.probe import LayerInfo
-from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.query import CamQuery, from_before_margin
 from segcam_widgets.core.regions import class_index
 from segcam_widgets.core.render import encode_png, render, symmetric_limit
 from segcam_widgets.core.wording import sentence
@@ -108,7 +108,7 @@ def load(folder: str | os.PathLike[str]) -> Explanation:
     try:
         layer = LayerInfo(**data["layer"] | {"shape": tuple(data["layer"]["shape"])})
         found = Explanation(
-            query=CamQuery.from_dict(data["query"]),
+            query=_query(data),
             score=float(data["score"]),
             class_names=tuple(data["class_names"]),
             layer=layer,
@@ -147,6 +147,11 @@ def _read_manifest(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) and data.get("format") == FORMAT else None
+
+
+def _query(data: Mapping[str, Any]) -> CamQuery:
+    """What is saved is resolved. A manifest without a score was made by hand while the centered logit was the default."""
+    return from_before_margin(CamQuery.from_dict(data["query"]), data["class_names"], multilabel=False)
 
 
 def _read_arrays(path: Path, layer: tuple[int, ...]) -> dict[str, NDArray[Any]]:

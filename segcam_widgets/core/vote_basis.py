@@ -88,7 +88,7 @@ class ClassBasis:
         return np.moveaxis(own, -1, 0)
 
     def split(self, cotangent: Cotangent) -> Parts:
-        if cotangent.contrast is not None:
+        if cotangent.contrast is not None and cotangent.is_outer:
             factors = self._factors(cotangent.contrast)
             return [({r: float(factor) for r, factor in enumerate(factors) if factor}, cotangent.mask)]
         factors = self._factors(cotangent.to_array())
@@ -140,7 +140,7 @@ class Question:
         query = CamQuery("", self.class_index, score=self.score, rival=self.rival)
         given = score_input(probe, query, np.ones(probe.logits.shape[:2], bool))
         found = SCORES[self.score].cotangent(given)
-        return found.to_array() if found.contrast is None else found.contrast
+        return found.contrast if found.contrast is not None and found.is_outer else found.to_array()
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class QuestionBasis:
 
     def split(self, cotangent: Cotangent) -> Parts:
         for number, direction in enumerate(self._directions()):
-            if direction.ndim == 1 and cotangent.contrast is not None:
+            if direction.ndim == 1 and cotangent.contrast is not None and cotangent.is_outer:
                 factor = _multiple(cotangent.contrast, direction)
                 if factor is not None:
                     return [({number: float(factor)}, cotangent.mask)]

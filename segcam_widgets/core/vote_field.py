@@ -42,7 +42,7 @@ class VoteField:
 
     @property
     def holds(self) -> tuple[str, ...]:
-        """What the votes were collected for, in words: "logit of sky", "centered logit of sea"."""
+        """What the votes were collected for, in words: "logit of sky", "margin of sea"."""
         return self.basis.names
 
     @property

@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.explanation import FAINT as FAINT
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.scores import SCORES
 
 if TYPE_CHECKING:
     from segcam_widgets.core.explanation import Explanation
     from segcam_widgets.core.preview import Preview
-
-FAINT = 0.01
-"""Below this share of positive mass a map is called blank though single cells are positive (DESIGN, section 4)."""
 
 
 def channel_words(weights: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> str:
@@ -32,19 +30,24 @@ def channel_words(weights: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]")
 
 
 def map_words(explanation: "Explanation | Preview") -> str:
-    """What the signed map looks like: "blank" (nowhere positive), "nearly blank (0.4 % positive)", "37 % positive"."""
+    """What the signed map looks like: "blank" (nowhere positive), "faint: 0.4 % positive", "37 % positive".
+
+    Of one cell there is no map: "a single number: +1.3".
+    """
+    if not explanation.is_map:
+        return f"a single number: {float(explanation.cam.item()):+.3g}"
     if not explanation.cam.any():
         return "zero everywhere"
     if explanation.is_empty:
         return "blank"
-    share = explanation.positive_share
-    if share < FAINT:
-        return f"nearly blank: {share:.1%} positive"
-    return f"{share:.0%} positive"
+    share = 100 * explanation.positive_share
+    if explanation.is_faint:
+        return f"faint: {'less than 0.1' if share < 0.1 else f'{share:.1f}'} % positive"
+    return f"{share:.0f} % positive"
 
 
 def sentence(explanation: "Explanation") -> str:
-    """One line: "Seg-Grad-CAM of brick at tail_conv2, centered logit, 812 px: blank, both channels pull down"."""
+    """One line: "Seg-Grad-CAM of brick at tail_conv2, margin, 812 px: blank, both channels pull down"."""
     query = explanation.query
     parts = [
         f"{METHODS[query.method].title} of {explanation.class_name} at {query.layer}",

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
-from segcam_widgets.core.explanation import is_empty, positive_share
+from segcam_widgets.core.explanation import FAINT, is_empty, positive_share
 from segcam_widgets.core.probe import LayerInfo, LayerSweep, Probe, Progress
 from segcam_widgets.core.progress import report
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.region import Region
 from segcam_widgets.core.regions import PredictedClass, class_index
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.core.wording import FAINT
 from segcam_widgets.diagnosis.diagnose import diagnose
 from segcam_widgets.errors import SegCamError, must_be_one_of, shown
 
@@ -42,7 +41,11 @@ class AtlasCell:
     is_empty : bool
         The map is nowhere positive.
     is_blank : bool
-        A person would see nothing: empty, or less than a hundredth of the map is positive.
+        A map, and empty.
+    is_faint : bool
+        A map, not empty, and less than a hundredth of it is positive.
+    is_map : bool
+        False at a layer of one cell: that is a number, and neither blank nor faint.
     negative_share : float
         Share of the channels whose pooled gradient is negative; nan as above.
     headline : str
@@ -56,6 +59,8 @@ class AtlasCell:
     positive_share: float
     is_empty: bool
     is_blank: bool
+    is_faint: bool
+    is_map: bool
     negative_share: float
     headline: str = ""
 
@@ -66,8 +71,12 @@ class AtlasCell:
             return "no pixel"
         if np.isnan(self.positive_share):
             return "not finite"
+        if not self.is_map:
+            return "a single number, " + ("above zero" if self.positive_share > 0 else "zero or below")
         if self.is_blank:
             return f"blank ({self.headline})" if self.headline else "blank"
+        if self.is_faint:
+            return "faint"
         return f"{round(100 * self.positive_share)} % positive"
 
     def summary(self) -> str:
@@ -130,9 +139,19 @@ class Atlas:
 
     @property
     def is_blank(self) -> NDArray[np.bool_]:
-        """(L, C): a person would see nothing. Empty, or less than a hundredth of the map is positive."""
+        """(L, C): the map is empty. False at a layer of one cell, which has no map, and where there is no finite one."""
+        return self.is_empty & self.is_map[:, None]
+
+    @property
+    def is_faint(self) -> NDArray[np.bool_]:
+        """(L, C): the map is not empty, and less than a hundredth of it is positive; False as for `is_blank`."""
         with np.errstate(invalid="ignore"):
-            return self.is_empty | (self.positive_share < FAINT)
+            return (self.positive_share < FAINT) & ~self.is_empty & self.is_map[:, None]
+
+    @property
+    def is_map(self) -> NDArray[np.bool_]:
+        """(L,): the layer has more than one cell."""
+        return np.array([info.shape[0] * info.shape[1] > 1 for info in self.layers])
 
     def cell(self, layer: str, class_index: int | str) -> AtlasCell:
         """One layer and one class.
@@ -198,6 +217,8 @@ class Atlas:
             positive_share=float(self.positive_share[row, column]),
             is_empty=bool(self.is_empty[row, column]),
             is_blank=bool(self.is_blank[row, column]),
+            is_faint=bool(self.is_faint[row, column]),
+            is_map=bool(self.is_map[row]),
             negative_share=float(self.negative_share[row, column]),
             headline=self.headlines.get((layer, index), ""),
         )
@@ -215,7 +236,7 @@ class Atlas:
         return to_markdown(self)
 
     def summary(self) -> str:
-        """One line: "5 layers, 3 classes (1 of them predicted nowhere), centered logit: 2 of 10 maps are blank"."""
+        """One line: "5 layers, 3 classes (1 of them predicted nowhere), margin: 2 of 10 maps are blank"."""
         from segcam_widgets.diagnosis.atlas_report import summary
 
         return summary(self)

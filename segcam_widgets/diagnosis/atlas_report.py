@@ -23,11 +23,13 @@ def summary(atlas: "Atlas") -> str:
     """See :meth:`Atlas.summary`."""
     layers, classes = atlas.shape
     absent = int((atlas.pixels == 0).sum())
-    blank, maps = int(atlas.is_blank.sum()), layers * (classes - absent)
+    maps_of = int(atlas.is_map.sum())
+    blank, maps = int(atlas.is_blank.sum()), maps_of * (classes - absent)
+    numbers = "" if maps_of == layers else f"; {layers - maps_of} of the layers have one cell, a number and no map"
     nowhere = "" if not absent else f" ({absent} of them predicted nowhere)"
     return (
         f"{layers} layer{'s' * (layers != 1)}, {classes} class{'es' * (classes != 1)}{nowhere}, "
-        f"{SCORES[atlas.score].title}: {blank} of {maps} maps {'is' if blank == 1 else 'are'} blank"
+        f"{SCORES[atlas.score].title}: {blank} of {maps} maps {'is' if blank == 1 else 'are'} blank{numbers}"
     )
 
 
@@ -36,18 +38,22 @@ def about(atlas: "Atlas") -> str:
     where = "the pixels predicted as it" if atlas.region is None else atlas.region.describe(atlas.class_names)
     return (
         f"Seg-Grad-CAM, {SCORES[atlas.score].title}, of each class over {where}: how much of the signed map is positive. "
-        "Blank: nowhere, or less than 1 %."
+        "Blank: nowhere. Faint: somewhere, and less than 1 % of it."
     )
 
 
 def short(cell: "AtlasCell") -> str:
-    """A cell's text in a table: "73", "blank", "blank SC205", "–" without pixels, "nan"."""
+    """A cell's text in a table: "73", "blank", "blank SC205", "faint", "one" (cell), "–" without pixels, "nan"."""
     if not cell.pixels:
         return "–"
     if np.isnan(cell.positive_share):
         return "nan"
+    if not cell.is_map:
+        return "one"
     if cell.is_blank:
         return f"blank {cell.headline}".strip()
+    if cell.is_faint:
+        return "faint"
     return f"{100 * cell.positive_share:.0f}"
 
 

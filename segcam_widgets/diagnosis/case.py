@@ -209,8 +209,8 @@ class Case:
 
     @property
     def is_number(self) -> bool:
-        """Whether the layer has one cell: what comes of it is a number and no map, neither blank nor faint."""
-        return self.activations is not None and self.activations[:, :, 0].size == 1
+        """Whether the layer has one cell: what comes of it is a number and no map, neither blank nor faint. Needs "map"."""
+        return not self.asked.is_map
 
     @cached_property
     def blank(self) -> bool:
@@ -222,7 +222,7 @@ class Case:
     @property
     def faint(self) -> bool:
         """Whether less than a hundredth of the map is positive, and something is. Needs "map"."""
-        return self.asked.is_faint and not self.is_number
+        return self.asked.is_faint
 
     @property
     def healthy(self) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segcam_widgets.core.probe import Cotangent, Float, Probe, Pullback
 
@@ -84,10 +85,11 @@ def fingerprint(cotangent: Cotangent | Float) -> tuple[Hashable, ...]:
     """Equal for equal fields in the same form."""
     if not isinstance(cotangent, Cotangent):
         return (_digest(cotangent),)
-    return _digest(cotangent.mask), _digest(cotangent.contrast), _digest(cotangent.dense)
+    parts = cotangent.mask, cotangent.contrast, cotangent.dense, cotangent.rivals
+    return tuple(_digest(part) for part in parts)
 
 
-def _digest(values: Float | None) -> Hashable:
+def _digest(values: NDArray[Any] | None) -> Hashable:
     if values is None:
         return None
     array = np.ascontiguousarray(values)

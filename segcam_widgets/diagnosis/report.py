@@ -1,5 +1,6 @@
 """A diagnosis for reading without widgets: a table, markdown, a piece of HTML."""
 
+import math
 import re
 from collections.abc import Sequence
 from html import escape
@@ -9,9 +10,9 @@ from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.diagnosis.findings import Diagnosis, Finding
+from segcam_widgets.diagnosis.findings import Diagnosis, Finding, RemedyResult
 from segcam_widgets.diagnosis.rule import RULES
-from segcam_widgets.diagnosis.words import counted, lower, number, percent
+from segcam_widgets.diagnosis.words import counted, lower, percent
 from segcam_widgets.errors import SegCamError
 
 if TYPE_CHECKING:
@@ -46,17 +47,36 @@ def tried_words(finding: Finding, asked: CamQuery, class_names: Sequence[str] = 
     if finding.remedy is None or finding.remedy_result is None:
         return ""
     result = finding.remedy_result
-    measured = [f"{percent(result.positive_share)} positive"]
-    if result.gain == result.gain:  # not nan: where the region is everything, focus is 1 and says nothing
-        measured += [f"focus {number(result.focus)}", f"gain {number(result.gain)}"]
-    return f"Tried: {remedy_words(finding.remedy, asked, class_names)}. Its map is {', '.join(measured)}."
+    tried = f"Tried: {remedy_words(finding.remedy, asked, class_names)}. Its map is {percent(result.positive_share)} positive."
+    return f"{tried} {control_words(finding.remedy, result)}"
+
+
+def control_words(remedy: CamQuery, result: RemedyResult) -> str:
+    """What a remedy's gain is worth: "Gain 0.48, of which the gradient's footprint alone gives 0.46."."""
+    if math.isnan(result.gain):
+        return "The region is the whole image, so there is nothing to compare the map with."
+    gain = f"Gain {result.gain:.2f}"
+    if not math.isnan(result.footprint):
+        return f"{gain}, of which the gradient's footprint alone gives {result.footprint:.2f}."
+    if math.isnan(result.chance):
+        return f"{gain}; with a single channel there is nothing to compare it with."
+    if remedy.baseline == "zero":
+        return f"{gain}; of 64 random weightings with the same signs {percent(result.chance)} reach 0.5."
+    return (
+        f"{gain}; of 64 random weightings with the same signs {percent(result.chance)} reach 0.5 as well, so the gain shows where "
+        "activations are low, and the experiment why that matters."
+    )
 
 
 def verdict(diagnosis: Diagnosis) -> str:
     """One line for the whole: is the map blank, and why."""
     if diagnosis.issues:
         return f"{'Blank map' if diagnosis.blank else 'Issue'}: {lower(diagnosis.issues[0].title)}"
-    return "The map is not blank; worth knowing:" if diagnosis.findings else "Nothing to report about this map"
+    if diagnosis.is_number:
+        kind = "One cell is a number and no map"
+    else:
+        kind = "The map is faint" if diagnosis.faint else "The map is not blank"
+    return f"{kind}; worth knowing:" if diagnosis.findings else f"{kind}, and nothing is to report"
 
 
 def rest(diagnosis: Diagnosis) -> str:

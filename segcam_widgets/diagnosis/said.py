@@ -72,7 +72,7 @@ def _image(case: Case, outcome: Outcome) -> str:
 
 
 def lowered_elsewhere(case: Case) -> str:
-    """As in "Lower the rest of the image to what is here: 80 % of it becomes brick."; "" where there is no rest, or nothing moves."""
+    """As in "Lower the rest of the image to what is here: 80 % of it becomes brick."; "" where nothing moves."""
     outcome = case.experiments.lowered_rest
     if outcome is None or not outcome.rest_share >= SHIFT:
         return ""
@@ -90,7 +90,7 @@ def gone_round(case: Case) -> str:
 
 
 def parts(case: Case) -> str:
-    """The ledger, here and elsewhere: "Of its margin the channels give -0.04 here and -6.9 elsewhere, the bias +2.19 in both."."""
+    """The ledger of the margin, here and elsewhere."""
     return capital(case.book.contrast_words())
 
 

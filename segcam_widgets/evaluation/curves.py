@@ -6,15 +6,15 @@ away are those of the region, those around it (its context), or all of them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.explain import must_be_finite
+from segcam_widgets.core.explain import must_be_finite, score_input
 from segcam_widgets.core.probe import Probe, Progress
 from segcam_widgets.core.progress import report
-from segcam_widgets.core.query import STRONGEST, CamQuery
+from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES, ScoreInput
 from segcam_widgets.errors import UnsupportedModelError
 from segcam_widgets.evaluation.ranking import order, region_on_grid
@@ -100,38 +100,34 @@ class Meter:
     ----------
     query : CamQuery
         Resolved.
-    mask : ndarray of bool, (H, W)
-        The region.
-    multilabel : bool
+    given : ScoreInput
+        What the score looks at in the unmodified prediction: the region and the rivals are fixed there.
     before : ndarray of bool, (|M|,)
         Which of the region's pixels the unmodified prediction gives to the class.
     """
 
     query: CamQuery
-    mask: NDArray[np.bool_] = field(repr=False)
-    multilabel: bool
+    given: ScoreInput = field(repr=False)
     before: NDArray[np.bool_] = field(repr=False)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The region, (H, W)."""
+        return self.given.mask
 
     @classmethod
     def of(cls, probe: Probe, query: CamQuery, mask: NDArray[np.bool_]) -> "Meter":
         """For a resolved query."""
-        given = _score_input(probe.logits, query, mask, probe.multilabel)
-        return cls(query, mask, probe.multilabel, _of_class(given))
+        given = score_input(probe, query, mask)
+        return cls(query, given, _of_class(given))
 
     def __call__(self, logits: Float) -> tuple[float, float]:
         """(S, IoU) of (H, W, C) logits."""
-        given = _score_input(logits, self.query, self.mask, self.multilabel)
+        given = replace(self.given, logits=logits)
         after = _of_class(given)
         either = int((after | self.before).sum())
         overlap = int((after & self.before).sum()) / either if either else float("nan")
         return SCORES[str(self.query.score)].value(given), overlap
-
-
-def _score_input(logits: Float, query: CamQuery, mask: NDArray[np.bool_], multilabel: bool) -> ScoreInput:
-    assert isinstance(query.class_index, int)  # resolved
-    rival = None if query.rival == STRONGEST else query.rival
-    assert not isinstance(rival, str)
-    return ScoreInput(logits, mask, query.class_index, rival, multilabel)
 
 
 def _of_class(given: ScoreInput) -> NDArray[np.bool_]:

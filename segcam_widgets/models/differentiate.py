@@ -44,12 +44,12 @@ def copied(steps: Iterable[Step]) -> bool:
 def pullback(
     cut: Cut, head: Head, batch: int, between: Callable[[Env], None] = lambda env: None
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """The gradient of <field, logits>, the field given whole or as an outer product.
+    """The gradient of <field, logits>, the field given whole, as an outer product, or as one against rivals.
 
     Returns
     -------
     callable
-        (activations, bypass, mask (B, H, W), contrast (B, C)) or (activations, bypass, field (B, H, W, C)) ->
+        (activations, bypass, *factors), the factors those of :func:`whole_field` ->
         (gradients (B, h, w, K) float32, shares (n_bypass, B)): shares are <gradient, tensor> of what goes round. Gradients
         there cost nothing measurable, so they always come along. `between` is called behind the forward half.
     """
@@ -65,8 +65,7 @@ def pullback(
             env = cut.run(activations, bypass)
             logits = head(wide(env[cut.end]))
         between(env)
-        field = factors[0] if len(factors) == 1 else factors[0][..., None] * factors[1][:, None, None, :]
-        field = tf.cast(field, logits.dtype)
+        field = tf.cast(whole_field(factors), logits.dtype)
         zero = tf.UnconnectedGradients.ZERO
         sources = [activations, *bypass]
         if copied(cut.tail):
@@ -80,6 +79,22 @@ def pullback(
         return tf.cast(gradients[0], tf.float32), tf.stack(shares) if shares else tf.zeros([0, batch])
 
     return function
+
+
+def whole_field(factors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """A field (B, H, W, C) of what stands for it (:class:`~segcam_widgets.core.probe.Cotangent` has the formulas).
+
+    (field,), (mask (B, H, W), contrast (B, C)), or (mask, rivals (B, H, W) whole numbers, contrast).
+    """
+    if len(factors) == 1:
+        return factors[0]
+    mask, contrast = factors[0][..., None], factors[-1]
+    if len(factors) == 2:
+        return mask * contrast[:, None, None, :]
+    # one row for each class that may be the rival: looking a row up is quicker than adding a one-hot field
+    rows = contrast[:, None, :] - tf.reduce_sum(contrast, -1)[:, None, None] * tf.eye(contrast.shape[-1])
+    rivals = tf.cast(factors[1], tf.int32)
+    return mask * (tf.gather(rows[0], rivals) if rows.shape[0] == 1 else tf.gather(rows, rivals, batch_dims=1))
 
 
 def replay(cut: Cut, head: Head, batch: int) -> Callable[..., tf.Tensor]:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from segcam_widgets.core.placement import Placement
 from segcam_widgets.core.probe import Cotangent, LayerInfo, LayerSweep, Pullback, Tail
+from segcam_widgets.core.scores import default_score
+from segcam_widgets.core.standing import index_type
 from segcam_widgets.errors import SegCamError
 from segcam_widgets.models import differentiate
 from segcam_widgets.models.arguments import choose_head, name_classes, read_truth
@@ -99,7 +101,7 @@ class KerasProbe:
 
     @property
     def default_score(self) -> str:
-        return "logit" if self.head == "sigmoid" else "centered_logit"
+        return default_score(len(self.class_names), self.multilabel)
 
     @property
     def prediction(self) -> Prediction:
@@ -405,7 +407,7 @@ class KerasProbe:
     def _factors(self, cotangent: Cotangent | Float) -> tuple[list[Float], bool]:
         if isinstance(cotangent, Cotangent):
             if cotangent.contrast is not None:
-                return [cotangent.mask[None], cotangent.contrast[None].astype(np.float32)], False
+                return _compact(cotangent, cotangent.contrast), False
             cotangent = cotangent.to_array()
         field = np.asarray(cotangent, np.float32)
         shape = (*self._head.size, len(self.class_names))
@@ -432,3 +434,11 @@ class KerasProbe:
     def __repr__(self) -> str:
         height, width = self._head.size
         return f"<probe: {len(self.class_names)} classes on {height} x {width}, {len(self.layers)} layers, {self.head}>"
+
+
+def _compact(cotangent: Cotangent, contrast: Float) -> list[NDArray[Any]]:
+    """What the compiled functions take of a field that is not dense, each with a batch axis; the contrast comes last."""
+    factors: list[NDArray[Any]] = [cotangent.mask[None], contrast[None].astype(np.float32)]
+    if cotangent.rivals is not None:
+        factors.insert(1, cotangent.rivals[None].astype(index_type(contrast.size), copy=False))
+    return factors

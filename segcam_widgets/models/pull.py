@@ -58,7 +58,7 @@ class Puller:
         ----------
         target : Target
         factors : list of ndarray
-            [mask (B, H, W), contrast (B, C)] or [field (B, H, W, C)].
+            [mask (B, H, W), contrast (B, C)], [mask, rivals (B, H, W), contrast], or [field (B, H, W, C)].
         source : tensor, (B, h, w, K), or None
             Activations to linearise at, None for the image's.
 

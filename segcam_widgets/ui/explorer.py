@@ -1,7 +1,7 @@
 """The explorer: draw a region, slide through layers and classes, see the map, the channels and a line in words."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from segcam_widgets.core.colours import class_colours
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.preview import Preview
 from segcam_widgets.core.probe import Probe
-from segcam_widgets.core.query import CamQuery, resolve
+from segcam_widgets.core.query import CamQuery, from_before_margin, resolve
 from segcam_widgets.diagnosis import Diagnosis
 from segcam_widgets.errors import EmptyRegionError, NonFiniteError, SegCamError, shown
 from segcam_widgets.previews import Previews
@@ -36,7 +36,8 @@ from segcam_widgets.ui.sources import ProbeSource, Sources
 from segcam_widgets.ui.upload import Opener, UploadPanel
 from segcam_widgets.ui.waiting import Waiting
 
-STATE_SCHEMA = 1
+STATE_SCHEMA = 2
+"""1: written while the default score was the centered logit. It matters where a state by hand names no score."""
 
 
 class SegCamExplorer(W.VBox):
@@ -264,7 +265,7 @@ class SegCamExplorer(W.VBox):
             if self.canvas.draft is None:  # while one draws, the next question is on its way
                 self._conclude(request[0], explanation)
             self._say_error("")
-            self.controls.mark_blank(explanation.query.layer, explanation.is_empty)
+            self.controls.mark_blank(explanation.query.layer, explanation.is_map and explanation.is_empty)
             self._draw_legend(request[0], explanation.query)
 
     def _conclude(self, probe: Probe, explanation: Explanation) -> None:
@@ -349,11 +350,13 @@ class SegCamExplorer(W.VBox):
         state = proposal["value"]
         if self._restoring:  # its own
             return state
-        if state.get("schema") != STATE_SCHEMA or "query" not in state:
+        schema = state.get("schema")
+        if isinstance(schema, bool) or schema not in range(1, STATE_SCHEMA + 1) or "query" not in state:
             raise SegCamError(
-                f"`state` must be what `explorer.state` gave (schema {STATE_SCHEMA}). Received: {shown(state)}."
+                f"`state` must be what `explorer.state` gave (schema {STATE_SCHEMA} or older). Received: {shown(state)}."
             )
-        resolve(CamQuery.from_dict(state["query"]), self._sources.opened(state.get("image", 0), "state"))
+        probe = self._sources.opened(state.get("image", 0), "state")
+        resolve(_stored_query(state, probe), probe)
         self.display.check(state.get("display", {}))
         return dict(state)
 
@@ -368,7 +371,7 @@ class SegCamExplorer(W.VBox):
                 self.display.restore(state.get("display", {}))
                 if state.get("image", 0) != self.images.index:
                     self.open_image(state["image"])
-                self.query = CamQuery.from_dict(state["query"])
+                self.query = _stored_query(state, self.probe)
             finally:
                 self._restoring = False
             self._note_state()
@@ -395,3 +398,9 @@ class SegCamExplorer(W.VBox):
             if widget is not self:
                 widget.close()
         super().close()
+
+
+def _stored_query(state: Mapping[str, Any], probe: Probe) -> CamQuery:
+    """The question of a state, of whichever schema."""
+    query = CamQuery.from_dict(state["query"])
+    return from_before_margin(query, probe.class_names, probe.multilabel) if state["schema"] < 2 else query

@@ -64,7 +64,7 @@ def sentence(explanation: Explanation) -> str:
     """The line in words, with the class set off and a blank map marked."""
     query = explanation.query
     words = map_words(explanation)
-    alarming = explanation.is_empty or not explanation.cam.any()
+    alarming = explanation.is_map and explanation.is_empty
     shown = f'<span class="segcam-blank">{escape(words)}</span>' if alarming else f"<b>{escape(words)}</b>"
     against = "" if query.baseline == "zero" else f", against the {escape(BASELINES[query.baseline].title)}"
     notes = "".join(f'<div class="segcam-note">{escape(note)}</div>' for note in explanation.notes)

@@ -171,8 +171,12 @@ class NumpyProbe:
         return np.where(self.probabilities.max(-1) > 0.5, best, -1) if self.multilabel else best
 
     @property
+    def head(self):
+        return "sigmoid" if self.multilabel else "softmax"
+
+    @property
     def default_score(self):
-        return "logit" if self.multilabel else "centered_logit"
+        return "logit" if self.multilabel or len(self.class_names) < 2 else "margin"
 
     def layer(self, name):
         known = {info.name: info for info in self.layers}

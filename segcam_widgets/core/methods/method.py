@@ -184,6 +184,11 @@ class Method:
         return {name: option.check(options.get(name, option.default)) for name, option in self.options.items()}
 
     @property
+    def reads_gradient(self) -> bool:
+        """Whether the map is made of the gradient at the layer's own activations, and of nothing that is run again."""
+        return self.sees_class and not self.slow
+
+    @property
     def layers(self) -> str:
         """The layers it applies to, in words: "any", "after the input", "2 channels or more"."""
         found = ["after the input"] if self.masks_input else []

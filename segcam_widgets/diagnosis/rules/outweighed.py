@@ -20,9 +20,9 @@ class Outweighed(Rule):
         "At {layer}, the channels for {class_name} are outweighed by those against it",
     )
     holds = (
-        "a map that is blank or faint; positive products w_k A_k hold 5 % or more of all products' magnitude. As a headline "
-        "also: lowering the channels inside the region to their mean over the rest takes half of the class or a quarter of its margin "
-        "away"
+        "a map that is blank or faint; positive products w_k A_k hold 5 % or more of all products' magnitude. As a "
+        "headline also: lowering the channels inside the region to their mean over the rest takes half of the class away, or a "
+        "quarter of its margin"
     )
     needs = ("map", "live")
 

@@ -49,7 +49,7 @@ class SharedLogitShift(Rule):
         )
 
     @staticmethod
-    def _tip(case: Case, raw: "np.ndarray", apart: "np.ndarray") -> Hit | str:  # type: ignore[type-arg]
+    def _tip(case: Case, raw: "np.ndarray", apart: "np.ndarray") -> Hit | str:
         """What the logit's weights share with the rival's: raw = margin + rival, so the rival's own is raw - margin."""
         rival = raw - apart
         shared = np.where(raw * rival > 0, np.minimum(np.abs(raw), np.abs(rival)), 0).sum()

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
-from segcam_widgets.diagnosis.words import capital, channels, lower, numbers, verb
+from segcam_widgets.diagnosis.words import capital, channels, numbers, verb
 
 NUMBERS = ("lift", "zero", "sink", "skip")
 """The experiments whose numbers stand in the evidence."""
@@ -42,12 +42,3 @@ def pulls(case: Case) -> str:
     up = int((weights > 0).sum())
     verb_up = "pulls" if up == 1 else "pull"
     return f"Of the {live.size} live channels {up} {verb_up} {case.class_name} up and {live.size - up} down."
-
-
-def hedged(case: Case, code: str, turning: str, leaning: str) -> str:
-    """One of two titles: whether the experiment for a cause turns the class or leans."""
-    outcome = {"SC206": case.experiments.skip}.get(code, case.experiments.sink)
-    return turning if outcome is not None and outcome.turns else leaning
-
-
-__all__ = ["NUMBERS", "because", "hedged", "lower", "pulls", "speaking"]

@@ -48,7 +48,8 @@ class ArrayProbe:
         odds = np.exp(self.logits - self.logits.max(-1, keepdims=True))
         self.probabilities = odds / odds.sum(-1, keepdims=True)
         self.labels = self.logits.argmax(-1)
-        self.default_score = "logit" if self.multilabel or count < 2 else "centered_logit"
+        self.head = "sigmoid" if self.multilabel else "softmax"
+        self.default_score = "logit" if self.multilabel or count < 2 else "margin"
         inner = tuple(LayerInfo(n, s, "Conv2D", "relu") for n, s in self.channels.items())
         ends = (*self.size, 1), (*self.size, count)
         self.layers = (LayerInfo("input", ends[0], "InputLayer"), *inner, LayerInfo("logits", ends[1], "Conv2D"))
