@@ -71,11 +71,19 @@ class Tail:
         The logits leave a ReLU.
     half_precision : bool
         Some of the network computes in 16 bits.
+    no_gradient : mapping of str to str
+        The steps between the layer and the logits through which no gradient comes, whatever the image, and the operation
+        that it ends at: {"gate": "Round"}. Empty where a probe does not look.
+    zero_weights : sequence of str
+        The steps that multiply what comes from the layer by a weight which is zero, where no path from the layer to the
+        logits avoids them all: what the layer shows changes nothing, whatever the image. With the weights as they are.
     """
 
     curved: Mapping[str, str]
     rectified: bool
     half_precision: bool
+    no_gradient: Mapping[str, str] = field(default_factory=dict)
+    zero_weights: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,13 @@ class Engine:
             self._facts[key] = find()
         return self._facts[key]
 
+    def latest(self, key: Hashable, version: int, find: Callable[[], Built]) -> Built:
+        """What is found out about the model with the weights of one version, and kept until they change."""
+        kept = self._facts.get(key)
+        if kept is None or kept[0] != version:
+            kept = self._facts[key] = (version, find())
+        return kept[1]
+
     def own_output(self, outputs: Any) -> Any:
         """Out of what the model itself returns, the output that was chosen at opening; a map with its channels last."""
         own = keras.tree.flatten(outputs)[self._output_index]

@@ -20,7 +20,6 @@ from segcam_widgets.models.differentiate import Head
 from segcam_widgets.models.engine import AHEAD, DEEP, Engine, Target
 from segcam_widgets.models.given import Batched, around, common_batch
 from segcam_widgets.models.grids import head_size
-from segcam_widgets.models.linearity import Curved, curved_steps, is_rectified
 from segcam_widgets.models.precise import in_float32
 from segcam_widgets.models.prediction import Prediction, frozen
 from segcam_widgets.models.pull import Puller
@@ -28,6 +27,7 @@ from segcam_widgets.models.pushforward import push, shapes_around
 from segcam_widgets.models.randomise import randomised, weighted_layers
 from segcam_widgets.models.series import forward
 from segcam_widgets.models.sweep import sweep_layers
+from segcam_widgets.models.tail import Found, FoundNames, Traced, is_rectified, trace_tail
 from segcam_widgets.models.targets import Targets
 from segcam_widgets.models.tensors import Activations
 from segcam_widgets.models.widen import widened
@@ -303,14 +303,23 @@ class KerasProbe:
         target = self._targets.find(layer)
         cut, engine = self._engine.cut(target.slot, target.name), self._engine
 
-        def curved() -> dict[str, str]:
-            activations, *bypass = self._tensors.get([target.slot, *cut.bypass])
-            return curved_steps(cut, activations, bypass)
+        def traced() -> Traced:
+            def trace() -> Traced:
+                activations, *bypass = self._tensors.get([target.slot, *cut.bypass])
+                return trace_tail(cut, activations, bypass)
+
+            return engine.fact(("tail", target.slot, tuple(self.x.shape)), trace)
+
+        def zero() -> tuple[str, ...]:
+            version = engine.weights.version()
+            return engine.latest(("zero", target.slot, tuple(self.x.shape)), version, lambda: traced().zero_steps())
 
         return Tail(
-            Curved(lambda: engine.fact(("curved", target.slot, tuple(self.x.shape)), curved)),
+            Found(lambda: traced().curved),
             engine.fact("rectified", lambda: is_rectified(engine.plan, engine.logits.slot)),
             not self._tensors.full_precision,
+            Found(lambda: traced().no_gradient),
+            FoundNames(zero),
         )
 
     def pushforward(self, layer: str, tangent: Float, bypass: Mapping[str, Float] | None = None) -> Float:
