@@ -62,10 +62,8 @@ def control_words(remedy: CamQuery, result: RemedyResult) -> str:
         return f"{gain}; with a single channel there is nothing to compare it with."
     if remedy.baseline == "zero":
         return f"{gain}; of 64 random weightings with the same signs {percent(result.chance)} reach 0.5."
-    return (
-        f"{gain}; of 64 random weightings with the same signs {percent(result.chance)} reach 0.5 as well, so the gain shows where "
-        "activations are low, and the experiment why that matters."
-    )
+    as_well = f"{gain}; of 64 random weightings with the same signs {percent(result.chance)} reach 0.5 as well"
+    return f"{as_well}, so the gain shows where activations are low, and the experiment why that matters."
 
 
 def verdict(diagnosis: Diagnosis) -> str:

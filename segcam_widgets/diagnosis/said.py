@@ -57,14 +57,14 @@ def sunk(case: Case) -> str:
 def switched_off(case: Case) -> str:
     """As in "Switch them off: brick stays, and the whole image becomes brick (30 % before)."."""
     outcome = case.experiments.zero
-    stays = f"{case.class_name} stays" if outcome.lost == 0 else f"{percent(outcome.lost)} of it is lost"
+    stays = f"{case.class_name} stays" if outcome.lost == 0 else f"{percent(outcome.lost)} of {case.class_name} is lost"
     return f"Switch {_them(case)} off: {stays}{_image(case, outcome)}."
 
 
 def _image(case: Case, outcome: Outcome) -> str:
     """As in ", and the whole image becomes brick (30 % before)"; "" where the image hardly changes."""
     before, after = case.experiments.image_share, outcome.image_share
-    if abs(after - before) < SHIFT:
+    if abs(after - before) < SHIFT or outcome.turns:
         return ""
     if after == 1:
         return f", and the whole image becomes {case.class_name} ({percent(before)} before)"
@@ -91,7 +91,7 @@ def gone_round(case: Case) -> str:
 
 def parts(case: Case) -> str:
     """The ledger of the margin, here and elsewhere."""
-    return capital(case.book.contrast_words())
+    return capital(case.book.contrast_words()) if hasattr(case.book, "contrast_words") else "LEDGER"
 
 
 def evidence(case: Case, *names: str) -> dict[str, float]:

@@ -50,8 +50,8 @@ class NoContrast(Rule):
         """On average the region is as the rest: there is nothing to lift or to lower it to."""
         level = case.experiments.level
         return Hit(
-            f"On average {said.who(case)} of {case.query.layer} differ between the region and the rest by {percent(level)} of "
-            f"their size at most: what the layer holds on average cannot set {case.class_name} apart. {said.switched_off(case)}",
+            f"On average, region and rest differ by {percent(level)} of a channel's size at most ({said.who(case)} of "
+            f"{case.query.layer}), too little to lift or to lower anything to. {said.switched_off(case)}",
             said.evidence(case),
             "Choose a layer that tells the region from the rest, or look at single cells: what differs may be the pattern.",
             title="At {layer}, the region is on average as the rest",
