@@ -11,7 +11,7 @@ from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis import Diagnosis, Finding, diagnose
-from segcam_widgets.diagnosis.report import remedy_words
+from segcam_widgets.diagnosis.report import remedy_words, tried_words
 from segcam_widgets.session import NewestWins
 from segcam_widgets.ui import words
 
@@ -145,27 +145,28 @@ class FindingsPanel(W.VBox):
 def panel_html(diagnosis: Any) -> str:
     """A diagnosis as HTML; every text is escaped."""
     if not diagnosis.findings:
-        head = (
-            '<div class="segcam-finding segcam-healthy"><b>Nothing to report.</b> '
+        what = "One cell is a number and no map. " if diagnosis.is_number else ""
+        return (
+            f'<div class="segcam-finding segcam-healthy"><b>{what}Nothing to report.</b> '
             f"{len(diagnosis.passed)} rules passed, {len(diagnosis.not_applicable)} do not apply here.</div>"
         )
-        return head
     first = True
     blocks = []
     for finding in diagnosis.findings:
         headline = diagnosis.headline is not None and finding is diagnosis.headline
-        blocks.append(_finding_html(finding, open_=first and headline))
+        blocks.append(_finding_html(finding, diagnosis, open_=first and headline))
         first = False
     return "".join(blocks)
 
 
-def _finding_html(finding: Any, open_: bool) -> str:
+def _finding_html(finding: Any, diagnosis: Any, open_: bool) -> str:
     kind = "segcam-issue" if finding.severity == "issue" else "segcam-tip"
     rows = "".join(
         f'<tr><th scope="row">{escape(str(name).replace("_", " "))}</th><td>{_number(value)}</td></tr>'
         for name, value in dict(finding.evidence).items()
     )
-    advice = f"<p>{escape(finding.advice)}</p>" if finding.advice else ""
+    more = (finding.advice, tried_words(finding, diagnosis.query, diagnosis.class_names))
+    advice = "".join(f"<p>{escape(text)}</p>" for text in more if text)
     body = (
         f"<p>{escape(finding.message)}</p>{advice}<details><summary>why: the numbers ({escape(finding.code)})</summary>"
         f"<table>{rows}</table></details>"

@@ -12,7 +12,7 @@ from segcam_widgets.diagnosis.atlas import Atlas
 from segcam_widgets.diagnosis.atlas_report import LEVELS, heat_colour
 
 _STATIC = Path(__file__).parent / "static"
-NO_MAP, FINE, BLANK, BROKEN = range(4)
+NO_MAP, FINE, BLANK, BROKEN, FAINT, NUMBER = range(6)
 """What a cell holds, as the page knows it."""
 
 
@@ -59,7 +59,9 @@ class HeatTable(anywidget.AnyWidget):
 def encode(atlas: Atlas) -> dict[str, Any]:
     """An atlas as the page reads it: names, and a byte a cell for the share, the negative channels and the kind."""
     known = np.isfinite(atlas.positive_share)
-    kind = np.where(known, np.where(atlas.is_blank, BLANK, FINE), np.where(atlas.pixels > 0, BROKEN, NO_MAP))
+    seen = np.where(atlas.is_blank, BLANK, np.where(atlas.is_faint, FAINT, FINE))
+    seen = np.where(atlas.is_map[:, None], seen, NUMBER)  # one cell: neither blank nor faint
+    kind = np.where(known, seen, np.where(atlas.pixels > 0, BROKEN, NO_MAP))
     names = [info.name for info in atlas.layers]
     codes = {f"{names.index(n)},{atlas.classes.index(c)}": code for (n, c), code in atlas.headlines.items()}
     return {

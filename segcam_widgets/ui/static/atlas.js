@@ -4,7 +4,7 @@ const ROW = 22; // px, height of a row
 const WIDE = 44; // px a column from which a cell has room for a word
 const NARROW = 27;
 const LETTER = 6.6; // px, about
-const NO_MAP = 0, FINE = 1, BLANK = 2, BROKEN = 3;
+const NO_MAP = 0, FINE = 1, BLANK = 2, BROKEN = 3, FAINT = 4, NUMBER = 5;
 const MOVES = {
   ArrowUp: () => [-1, 0],
   ArrowDown: () => [1, 0],
@@ -51,6 +51,8 @@ function cellText(table, row, column, wide) {
   if (kind === NO_MAP) return "–";
   if (kind === BROKEN) return "nan";
   if (kind === BLANK) return wide ? `∅ ${table.code(row, column) || "blank"}` : "∅";
+  if (kind === FAINT) return wide ? "< 1 %" : "<1";
+  if (kind === NUMBER) return "#";
   return wide ? `${table.share(row, column)} %` : `${table.share(row, column)}`;
 }
 
@@ -61,7 +63,11 @@ function cellWords(table, row, column) {
   if (kind === NO_MAP) return `${name}: no pixel`;
   if (kind === BROKEN) return `${name}: not finite`;
   const code = table.code(row, column);
-  const seen = kind === BLANK ? `blank${code && ` (${code})`}` : `${table.share(row, column)} % positive`;
+  const seen =
+    kind === BLANK ? `blank${code && ` (${code})`}`
+    : kind === FAINT ? "faint, less than 1 % positive"
+    : kind === NUMBER ? "one cell, a number and no map"
+    : `${table.share(row, column)} % positive`;
   const rest = `${table.negative(row, column)} % of the channels pull down, ${table.pixels[column]} px`;
   return `${name}: ${seen}, ${rest}`;
 }
@@ -130,7 +136,7 @@ export default {
       made.style.left = `${sizes.label + column * sizes.cell}px`;
       made.style.width = `${sizes.cell}px`;
       const kind = table.kind(row, column);
-      if (kind === FINE || kind === BLANK) {
+      if (kind === FINE || kind === BLANK || kind === FAINT) {
         const colours = table.colours[Math.round((table.share(row, column) / 100) * (table.colours.length - 1))];
         [made.style.background, made.style.color] = colours;
       }
