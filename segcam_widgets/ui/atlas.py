@@ -106,7 +106,8 @@ class AtlasPanel(W.Accordion):
             text = f"{size}where maps are blank, by one backward pass a class. Press Compute."
             return f'<p class="segcam-note">{escape(text)}</p>'
         legend = (
-            "Per cent of the map that is positive: blue 0, white 50, red 100. ∅ blank: nothing is left after a ReLU. # one cell: a number, no map. "
+            "Per cent of the map that is positive: blue 0, white 50, red 100. ∅ blank: nothing is left after a ReLU. "
+            "# one cell: a number, no map. "
             "– predicted nowhere. Click a cell, or press Enter on it, to see its map."
         )
         stale = ""

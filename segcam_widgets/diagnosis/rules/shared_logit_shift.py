@@ -65,5 +65,5 @@ class SharedLogitShift(Rule):
             f"of the weights is {times}. A softmax cannot see that part, and the raw logit's map shows it.",
             {"shared_over_margin": ratio},
             "Ask for the margin, which has no common part (Lerma & Lucas, arXiv 2307.03305).",
-            title="At {layer}, most of this map is common to all classes",
+            title="At {layer}, {class_name} shares most of its weights with its strongest rival",
         )
