@@ -77,6 +77,9 @@ class Tail:
     zero_weights : sequence of str
         The steps that multiply what comes from the layer by a weight which is zero, where no path from the layer to the
         logits avoids them all: what the layer shows changes nothing, whatever the image. With the weights as they are.
+    constants : mapping of str to str
+        The steps that give what no weight carries, and what that is: "full units" (ReLU6, clip, minimum or maximum with a
+        constant) or "constants" (an offset of the graph's own).
     """
 
     curved: Mapping[str, str]
@@ -84,6 +87,7 @@ class Tail:
     half_precision: bool
     no_gradient: Mapping[str, str] = field(default_factory=dict)
     zero_weights: Sequence[str] = ()
+    constants: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,10 @@ class Probe(Protocol):
 
     def tail(self, layer: str) -> Tail:
         """What kind of network follows the layer."""
+        ...
+
+    def units(self, layer: str) -> Float:
+        """What full units and constants after the layer give to the logits, (H, W, C), to first order at the image."""
         ...
 
     def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback: ...

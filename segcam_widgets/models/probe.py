@@ -23,13 +23,14 @@ from segcam_widgets.models.grids import head_size
 from segcam_widgets.models.precise import in_float32
 from segcam_widgets.models.prediction import Prediction, frozen
 from segcam_widgets.models.pull import Puller
-from segcam_widgets.models.pushforward import push, shapes_around
+from segcam_widgets.models.pushforward import in_graph, push, shapes_around
 from segcam_widgets.models.randomise import randomised, weighted_layers
 from segcam_widgets.models.series import forward
 from segcam_widgets.models.sweep import sweep_layers
 from segcam_widgets.models.tail import Found, FoundNames, Traced, is_rectified, trace_tail
 from segcam_widgets.models.targets import Targets
 from segcam_widgets.models.tensors import Activations
+from segcam_widgets.models.units import units
 from segcam_widgets.models.widen import widened
 
 Float = NDArray[np.float32]
@@ -301,14 +302,7 @@ class KerasProbe:
     def tail(self, layer: str) -> Tail:
         """What kind of network follows the layer: whether it is piecewise linear, rectified, of half precision."""
         target = self._targets.find(layer)
-        cut, engine = self._engine.cut(target.slot, target.name), self._engine
-
-        def traced() -> Traced:
-            def trace() -> Traced:
-                activations, *bypass = self._tensors.get([target.slot, *cut.bypass])
-                return trace_tail(cut, activations, bypass)
-
-            return engine.fact(("tail", target.slot, tuple(self.x.shape)), trace)
+        traced, engine = partial(self._traced, target), self._engine
 
         def zero() -> tuple[str, ...]:
             version = engine.weights.version()
@@ -320,7 +314,48 @@ class KerasProbe:
             not self._tensors.full_precision,
             Found(lambda: traced().no_gradient),
             FoundNames(zero),
+            Found(lambda: traced().constant),
         )
+
+    def _traced(self, target: Target) -> Traced:
+        cut = self._engine.cut(target.slot, target.name)
+
+        def trace() -> Traced:
+            activations, *bypass = self._tensors.get([target.slot, *cut.bypass])
+            return trace_tail(cut, activations, bypass)
+
+        return self._engine.fact(("tail", target.slot, tuple(self.x.shape)), trace)
+
+    def units(self, layer: str) -> Float:
+        """What full units and constants after the layer give to the logits, to first order at the image.
+
+        A ReLU6 that is full gives six whatever its bias, a clip its bounds, minimum and maximum with a constant that
+        constant where it wins, `Rescaling` its offset: no weight carries these.
+
+        Parameters
+        ----------
+        layer : str
+
+        Returns
+        -------
+        ndarray, (H, W, C) float32
+            ``<cotangent, units>`` is their part of a ledger, for any cotangent.
+
+        Raises
+        ------
+        UnknownLayerError, DisconnectedLayerError
+        UnsupportedModelError
+            The tail holds an op that TensorFlow cannot differentiate twice.
+        """
+        target = self._targets.find(layer)
+        if not self._traced(target).constant:
+            return frozen(np.zeros(self.logits.shape, np.float32))
+        cut = self._engine.cut(target.slot, target.name)
+        own, *bypass = self._tensors.get([target.slot, *cut.bypass])
+        key = ("units", target.slot, tuple(self.x.shape))
+        function = in_graph(self._engine, key, units(cut, self._head), [own, bypass], target.name)
+        (given,) = self._tensors.computed(key[:2], lambda: [function(own, bypass)])
+        return frozen(np.asarray(given)[0])
 
     def pushforward(self, layer: str, tangent: Float, bypass: Mapping[str, Float] | None = None) -> Float:
         """What does it push: the change of the logits, to first order, for a change of the layer's output.

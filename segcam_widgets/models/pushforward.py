@@ -14,7 +14,7 @@ they are replaced under names of our own through `gradient_override_map`:
 """
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,14 +95,20 @@ def pushforward(cut: Cut, head: Head, batch: int, moving: Sequence[int]) -> Call
             activations, bypass = tiled(activations, batch), [tiled(tensor, batch) for tensor in bypass]
             sources = [activations, *(bypass[index] for index in moving)]
             logits = head(cut.forward(activations, bypass))
-            along = tf.zeros_like(logits)
-            back = tf.gradients(logits, sources, along)
-            pairs = [(b, tf.cast(t, b.dtype)) for b, t in zip(back, tangents, strict=True) if b is not None]
-            pushed = tf.gradients([b for b, _ in pairs], along, [t for _, t in pairs])[0] if pairs else None
+            through = pushed(logits, sources, tangents)
         check_complete(graph.as_graph_def())
-        return tf.cast(tf.zeros_like(logits) if pushed is None else pushed, tf.float32)
+        return through
 
     return function
+
+
+def pushed(logits: tf.Tensor, sources: Sequence[tf.Tensor], tangents: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The change of the logits, float32, for changes of tensors of one graph; each is followed by itself."""
+    along = tf.zeros_like(logits)
+    back = tf.gradients(logits, list(sources), along)
+    pairs = [(b, tf.cast(t, b.dtype)) for b, t in zip(back, tangents, strict=True) if b is not None]
+    change = tf.gradients([b for b, _ in pairs], along, [t for _, t in pairs])[0] if pairs else None
+    return tf.cast(along if change is None else change, tf.float32)
 
 
 def shapes_around(cut: Cut, tensors: Activations) -> dict[str, tuple[int, ...]]:
@@ -132,21 +138,26 @@ def push(
     batch = len(tangents[0])
     arguments = [source, held, [tf.constant(t) for t in tangents]]
     key = ("pushforward", target.slot, tuple(tensors.shapes[engine.plan.inputs[0]]), batch, moving)
+    function = in_graph(engine, key, pushforward(cut, head, batch, moving), arguments, target.name)
+    change = np.asarray(function(*arguments))
+    return change if batched else change[0]
+
+
+def in_graph(engine: Engine, key: Hashable, function: Callable[..., Any], arguments: Sequence[Any], layer: str) -> Any:
+    """The compiled function of a key. Raises UnsupportedModelError where the tail cannot be differentiated twice."""
     try:
-        function = engine.in_graph(key, pushforward(cut, head, batch, moving), arguments)
+        return engine.in_graph(key, function, arguments)
     except LookupError as error:  # "gradient registry has no entry for: ..."
         raise UnsupportedModelError(
-            f"`layer` {target.name!r} is followed by an op that TensorFlow cannot differentiate twice: {error}"
+            f"`layer` {layer!r} is followed by an op that TensorFlow cannot differentiate twice: {error}"
         ) from error
     except UnsupportedModelError:
         raise
     except Exception as error:  # code of the user's own that runs eagerly alone
         raise UnsupportedModelError(
-            f"`layer` {target.name!r} is followed by code that cannot be traced ({type(error).__name__}), so that changes "
+            f"`layer` {layer!r} is followed by code that cannot be traced ({type(error).__name__}), so that changes "
             "cannot be pushed through it."
         ) from error
-    pushed = np.asarray(function(*arguments))
-    return pushed if batched else pushed[0]
 
 
 def check_complete(graph: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from segcam_widgets.models.constants import gives
 from segcam_widgets.models.cut import Cut
 from segcam_widgets.models.engine import activation_name
 from segcam_widgets.models.graph import Env, Plan, Step, run
@@ -181,9 +182,11 @@ def _read(cut: Cut, env: Env, made: Operations, entries: list[tf.Tensor]) -> tup
                 factors.append(factor)
     constant = {}
     for path, operations in made.items():
-        ways = {found.constant[op.name] for op in operations if op.name in found.constant}
+        ways = {found.constant[op.name] for op in operations if gives(op, found)}
         if ways:
             constant[path] = PLATEAU if PLATEAU in ways else OFFSET
+    if found.of[env[cut.end].op.name] < LINEAR:  # steps alone lead to the logits
+        constant.setdefault(cut.tail[-1].path, OFFSET)
     traced = Traced(
         curved=curved,
         constant=constant,

@@ -26,7 +26,7 @@ class Waterfall(W.HTML):
 
 
 def parts(ledger: EvidenceLedger) -> list[tuple[str, float]]:
-    """The steps: the largest channels in their order, the rest of them, what goes round, the residual."""
+    """The steps: the largest channels in their order, the rest of them, what goes round, full units, the residual."""
     channels = np.asarray(ledger.channels, float)
     order = np.argsort(-np.abs(channels), kind="stable")
     first = sorted(int(k) for k in order[: SHOWN if len(order) <= SHOWN else SHOWN - 1])
@@ -35,6 +35,8 @@ def parts(ledger: EvidenceLedger) -> list[tuple[str, float]]:
     if left.size:
         steps.append((f"{left.size} more channels", float(channels[left].sum())))
     steps += [(f"round the layer: {name}", float(value)) for name, value in ledger.bypass.items()]
+    if ledger.units:
+        steps.append((ledger.units_name, ledger.units))
     return [*steps, ("biases and offsets" if ledger.exact else "biases, offsets, curvature", ledger.residual)]
 
 

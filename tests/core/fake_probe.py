@@ -64,6 +64,40 @@ class Pointwise:
         return [self.derivative(inputs[0]) * g]
 
 
+class Clip(Pointwise):
+    """Between two bounds: a unit that is full gives its bound, whatever it reads."""
+
+    def __init__(self, low, high):
+        super().__init__(lambda x: np.clip(x, low, high), lambda x: ((x > low) & (x < high)).astype(float))
+        self.low, self.high = low, high
+
+    def constant(self, inputs):
+        return np.where(inputs[0] >= self.high, self.high, np.where(inputs[0] <= self.low, self.low, 0.0))
+
+
+def relu6():
+    return Clip(0.0, 6.0)
+
+
+class Shift:
+    """A number added that is no weight."""
+
+    def __init__(self, offset):
+        self.offset = offset
+
+    def forward(self, x):
+        return x + self.offset
+
+    def jvp(self, _, tangents):
+        return tangents[0]
+
+    def vjp(self, inputs, g):
+        return [g]
+
+    def constant(self, inputs):
+        return np.full_like(inputs[0], self.offset)
+
+
 def relu():
     return Pointwise(lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(float))
 
@@ -203,7 +237,22 @@ class NumpyProbe:
         kinds = {name: op for name, op, _ in self.nodes}
         curved = {name: "Pointwise" for name in after if getattr(kinds[name], "curved", False)}
         last = kinds[self._last]
-        return Tail(curved, isinstance(last, Pointwise) and not last.curved, self.half_precision)
+        rectified = isinstance(last, Pointwise) and not last.curved
+        giving = [name for name in after if hasattr(kinds[name], "constant")]
+        constants = {name: "full units" if isinstance(kinds[name], Clip) else "constants" for name in giving}
+        return Tail(curved, rectified, self.half_precision, constants=constants)
+
+    def units(self, layer):
+        self.calls["units"] += 1
+        after = self._after(self.layer(layer).name)
+        given = {}
+        for name, op, of in self.nodes:
+            if name in after:
+                read = [self._values[n] for n in of]
+                given[name] = op.jvp(read, [given.get(n, np.zeros_like(v)) for n, v in zip(of, read, strict=True)])
+                if hasattr(op, "constant"):
+                    given[name] = given[name] + op.constant(read)
+        return given.get(self._last, np.zeros_like(self._values[self._last])).astype(np.float32)
 
     def pullback(self, layer, cotangent, at=None):
         self.calls["pullback"] += 1

@@ -13,7 +13,7 @@ SCORES = ("logit", "centered_logit", "margin", "log_probability", "probability")
 
 
 def total(book):
-    return book.channels.sum() + sum(book.bypass.values()) + book.residual
+    return book.channels.sum() + sum(book.bypass.values()) + book.units + book.residual
 
 
 # ------------------------------------------------------------------ on paper
@@ -65,14 +65,14 @@ def test_the_baseline_and_the_method_are_not_read():
 
 def test_a_table():
     frame = sc.ledger(random_network(), sc.CamQuery("deep", 1, sc.Everything())).to_frame()
-    assert list(frame["part"]) == ["channels"] * 4 + ["bypass", "residual"]
-    assert list(frame["name"]) == ["0", "1", "2", "3", "relu", ""]
+    assert list(frame["part"]) == ["channels"] * 4 + ["bypass", "units", "residual"]
+    assert list(frame["name"]) == ["0", "1", "2", "3", "relu", "", "bias"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("chanels", 0), r"`part` must be one of channels, bypass, residual. .* Did you mean 'channels'"),
+        (("chanels", 0), r"`part` must be one of channels, bypass, units, residual. .* Did you mean 'channels'"),
         (("channels", 7), r"`class_index` must be between 0 and 2"),
         (("channels", 0, 4), r"`name` must be a channel, 0 to 3, .* Received: 4"),
         (("channels", 0, "relu"), r"`name` must be a channel, 0 to 3, .* Received: 'relu'"),
@@ -128,10 +128,16 @@ def test_the_fields_add_up_to_the_logits_and_their_means_to_the_parts(layer):
     mask = (region := sc.Rectangle(2, 0, 8, 11)).rasterize(probe)
     book = sc.ledger(probe, sc.CamQuery(layer, 1, region))
     fields = {
-        part: np.stack([book.field(part, c) for c in range(3)], -1) for part in ("channels", "bypass", "residual")
+        part: np.stack([book.field(part, c) for c in range(3)], -1)
+        for part in ("channels", "bypass", "units", "residual")
     }
     np.testing.assert_allclose(sum(fields.values()), probe.logits, atol=1e-4)
-    parts = {"channels": book.channels.sum(), "bypass": sum(book.bypass.values()), "residual": book.residual}
+    parts = {
+        "channels": book.channels.sum(),
+        "bypass": sum(book.bypass.values()),
+        "units": book.units,
+        "residual": book.residual,
+    }
     for part, field in fields.items():
         centered = field[:, :, 1] - field.mean(-1)
         assert centered[mask].mean(dtype=np.float64) == pytest.approx(parts[part], abs=1e-4)
@@ -277,7 +283,7 @@ def test_the_residual_is_what_biases_and_offsets_carry(name, layer, tail):
 def test_fields_of_a_keras_network():
     probe = sc.open_probe(build("unet"), picture())
     book = sc.ledger(probe, sc.CamQuery("bottom", 1, sc.Everything(), "logit"))
-    fields = {part: book.field(part, 1) for part in ("channels", "bypass", "residual")}
+    fields = {part: book.field(part, 1) for part in ("channels", "bypass", "units", "residual")}
     np.testing.assert_allclose(sum(fields.values()), probe.logits[:, :, 1], atol=1e-5)
     assert fields["channels"].mean(dtype=np.float64) == pytest.approx(book.channels.sum(), abs=1e-5)
     assert book.field("bypass", 1, name="top").mean(dtype=np.float64) == pytest.approx(book.bypass["top"], abs=1e-5)
