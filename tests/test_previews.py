@@ -102,7 +102,7 @@ def test_without_a_drag_there_is_no_preview(view):
 
 @pytest.mark.parametrize(
     "other",
-    [query(layer="tail"), query(index=2), query(score="margin"), query(method="hirescam"),
+    [query(layer="tail"), query(index=2), query(score="centered_logit"), query(method="hirescam"),
      sc.CamQuery("deep", 1, sc.Mask(np.zeros((16, 24), bool))), query(layer="nowhere")],
     ids=["layer", "class", "score", "method", "no pixel", "no layer"],
 )  # fmt: skip

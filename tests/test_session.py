@@ -351,7 +351,8 @@ def test_the_explainer_answers_with_explanations_and_refusals():
     assert worker.flush()
     worker.close()
     (answer,) = shown
-    assert answer.score == pytest.approx(float(probe.logits[:2, :2, 1].mean()))
+    assert answer.query.score == "margin"
+    assert answer.score == pytest.approx(float((probe.logits[:2, :2, 1] - probe.logits[:2, :2, 0]).mean()))
     assert [type(e) for e in failed] == [sc.UnknownLayerError, sc.EmptyRegionError]
 
 

@@ -139,7 +139,7 @@ def asked(kernel, activations=None, **query):
     ("query", "kernel", "words"),
     [
         ({}, [[-1, 0], [-2, 0]], "Seg-Grad-CAM {}, logit, 4 px: blank, both channels pull down"),
-        ({"method": "hirescam"}, [[1, 0], [2, 0]], "HiResCAM {}, logit, 4 px: 100% positive, both channels pull up"),
+        ({"method": "hirescam"}, [[1, 0], [2, 0]], "HiResCAM {}, logit, 4 px: 100 % positive, both channels pull up"),
         ({"score": "margin"}, [[1, 2]], "Seg-Grad-CAM {}, margin, 4 px: blank, its one channel pulls down"),
         (
             {"baseline": "mean"},
@@ -173,7 +173,46 @@ def test_channel_words(weights, words):
     assert channel_words(np.array(weights, float)) == words
 
 
-def test_nearly_blank():
-    activations = np.full((20, 20, 1), 1.0)
+def one_cell_up(kernel=((-1, 0),), **query):
+    """A map of 400 cells, of which one is positive."""
+    activations = np.full((20, 20, len(kernel)), 1.0)
     activations[3, 3] = -1
-    assert map_words(asked([[-1, 0]], activations)) == "nearly blank: 0.2% positive"
+    return asked(list(kernel), activations, **query)
+
+
+def test_faint_is_not_blank():
+    ex = one_cell_up()
+    assert (ex.is_empty, ex.is_faint, ex.positive_share) == (False, True, 1 / 400)
+    assert map_words(ex) == "faint: 0.2 % positive"
+    assert ex.scalars()["is_faint"] is True
+    blank = asked([[-1, 0]], np.full((20, 20, 1), 1.0))
+    assert (blank.is_empty, blank.is_faint, map_words(blank)) == (True, False, "blank")
+
+
+def test_hardly_anything_is_said_to_be_less_than_a_thousandth():
+    activations = np.full((40, 40, 1), 1.0)
+    activations[3, 3] = -0.5
+    assert map_words(asked([[-1, 0]], activations)) == "faint: less than 0.1 % positive"
+
+
+def test_faint_ends_at_a_hundredth():
+    activations = np.full((10, 10, 1), 1.0)
+    activations[3, 3] = -1
+    ex = asked([[-1, 0]], activations)
+    assert (ex.positive_share, ex.is_faint, map_words(ex)) == (0.01, False, "1 % positive")
+
+
+def test_another_baseline_is_never_faint_where_weights_are_pooled():
+    faint = replace(one_cell_up(baseline="mean"), cam=one_cell_up().cam)
+    assert faint.positive_share < 0.01
+    assert not faint.is_faint
+    assert replace(faint, weights=faint.gradients).is_faint  # per pixel, the share says something
+
+
+def test_one_cell_is_a_number_and_no_map():
+    for weight, words in ((-2.0, "a single number: -2"), (1.25, "a single number: +1.25")):
+        ex = asked([[weight, 0]], np.ones((1, 1, 1)))
+        assert not ex.is_map
+        assert not ex.is_faint
+        assert map_words(ex) == words
+    assert one_cell_up().is_map

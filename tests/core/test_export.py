@@ -61,7 +61,7 @@ def test_coordinates_lie_in_the_image(ex):
 
 def test_units_and_attributes(ex):
     data = ex.to_xarray()
-    unit = {"centered_logit": "logit", "probability": "1"}[ex.query.score]
+    unit = {"margin": "logit", "probability": "1"}[ex.query.score]
     assert data["cam"].attrs["units"] == data["gradients"].attrs["units"] == data.attrs["score_units"] == unit
     assert data["activations"].attrs["units"] == "1"
     assert sc.CamQuery.from_dict(json.loads(data.attrs["query"])) == ex.query

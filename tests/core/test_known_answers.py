@@ -76,8 +76,14 @@ def test_the_weights_of_a_1x1_head_are_its_kernel():
 
 
 def test_centered_weights_are_the_kernel_over_its_mean():
-    ex = sc.explain(two_channels(), sc.CamQuery("image", "brick", EVERY))
+    ex = sc.explain(two_channels(), sc.CamQuery("image", "brick", EVERY, "centered_logit"))
     np.testing.assert_array_equal(ex.weights, (KERNEL[:, 0] - KERNEL.mean(1)) / 4)
+
+
+def test_by_default_the_weights_are_the_kernel_over_the_rivals():
+    ex = sc.explain(two_channels(), sc.CamQuery("image", "brick", EVERY))
+    assert ex.query.score == "margin"
+    np.testing.assert_array_equal(ex.weights, (KERNEL[:, 0] - KERNEL[:, 1]) / 4)
 
 
 def test_baseline_mean():

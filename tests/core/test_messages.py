@@ -80,16 +80,21 @@ CASES = {
     ),
     "score": (
         lambda: ask(score="logits"),
-        "`score` must be one of logit, centered_logit, margin, log_probability, probability. Received: 'logits'. "
+        "`score` must be one of logit, centered_logit, margin, log_odds, log_probability, probability. Received: 'logits'. "
         "Did you mean 'logit'?",
     ),
     "score number": (
         lambda: ask(score=1),
-        "`score` must be one of logit, centered_logit, margin, log_probability, probability. Received: 1.",
+        "`score` must be one of logit, centered_logit, margin, log_odds, log_probability, probability. Received: 1.",
     ),
     "score of several sigmoids": (
         lambda: ask(probe=SEVERAL, score="margin"),
         "`score` 'margin' compares classes, but this model gives each class a sigmoid of its own: classes do not "
+        "compete there. Use 'logit', 'log_probability' or 'probability'.",
+    ),
+    "log odds of several sigmoids": (
+        lambda: ask(probe=SEVERAL, score="log_odds"),
+        "`score` 'log_odds' compares classes, but this model gives each class a sigmoid of its own: classes do not "
         "compete there. Use 'logit', 'log_probability' or 'probability'.",
     ),
     "score of one class": (
@@ -122,8 +127,8 @@ CASES = {
         "`method` 'score-cam' masks the model's input, and this one's takes no real numbers. Received: layer 'relu'.",
     ),
     "rival without margin": (
-        lambda: ask(rival="tree"),
-        "`rival` is read by the score 'margin' alone. Received: rival='tree' with score 'centered_logit'.",
+        lambda: ask(rival="tree", score="log_odds"),
+        "`rival` is read by the score 'margin' alone. Received: rival='tree' with score 'log_odds'.",
     ),
     "rival is the class": (
         lambda: ask(index="sky", score="margin", rival=0),

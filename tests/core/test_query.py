@@ -3,13 +3,14 @@
 import copy
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, strategies as st
 
 import segcam_widgets as sc
-from segcam_widgets.core.query import STRONGEST, resolve
+from segcam_widgets.core.query import STRONGEST, from_before_margin, resolve
 from tests.core.fake_probe import linear_head, random_network
 from tests.core.strategies import PROPERTY, can_be_asked, regions
 
@@ -19,13 +20,27 @@ PROBE = random_network(class_names=NAMES)
 
 def test_resolving_leaves_no_none_and_no_name_of_a_class():
     resolved = resolve(sc.CamQuery("relu", "tree"), PROBE)
-    assert resolved == sc.CamQuery("relu", 1, sc.PredictedClass(1), "centered_logit", rival=STRONGEST)
+    assert resolved == sc.CamQuery("relu", 1, sc.PredictedClass(1), "margin", rival=STRONGEST)
     assert None not in vars(resolved).values()
 
 
 def test_several_sigmoids_are_asked_for_the_logit():
     probe = random_network(class_names=NAMES, multilabel=True)
     assert resolve(sc.CamQuery("relu", 0), probe).score == "logit"
+
+
+def test_one_class_alone_is_asked_for_the_logit():
+    probe = linear_head(np.ones((2, 2, 1)), [[1.0]])
+    assert resolve(sc.CamQuery("image", 0), probe).score == "logit"
+
+
+@pytest.mark.parametrize(("names", "multilabel", "score"),
+                         [(NAMES, False, "centered_logit"), (NAMES, True, "logit"), (("sky",), False, "logit")])  # fmt: skip
+def test_a_query_from_before_the_margin_means_the_score_of_then(names, multilabel, score):
+    stored = sc.CamQuery.from_dict({"layer": "relu", "class_index": 0})
+    assert from_before_margin(stored, names, multilabel) == replace(stored, score=score)
+    said = replace(stored, score="probability")
+    assert from_before_margin(said, names, multilabel) is said
 
 
 def test_the_rival_by_name():

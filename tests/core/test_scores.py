@@ -1,13 +1,16 @@
-"""The five scores: values against their formula, cotangents against the slope of the value."""
+"""The six scores: values against their formula, cotangents against the slope of the value."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, log_softmax, logsumexp, softmax
 
 import segcam_widgets as sc
 from segcam_widgets.core.scores import ScoreInput, probability_gap
+from segcam_widgets.core.standing import _KEPT, strongest_rivals
 from tests.core.strategies import PROPERTY
 
 SCORES = tuple(sc.SCORES)
@@ -70,7 +73,7 @@ def test_a_score_looks_at_its_region_only(problem):
 
 
 @PROPERTY
-@given(inputs(("centered_logit", "margin", "log_probability", "probability")), st.integers(-8, 8))
+@given(inputs(("centered_logit", "margin", "log_odds", "log_probability", "probability")), st.integers(-8, 8))
 def test_a_number_added_to_all_logits_of_a_pixel_changes_no_score_but_the_raw_logit(problem, shift):
     score, given_ = problem
     shifts = shift * np.arange(given_.mask.size).reshape(given_.mask.shape)
@@ -97,12 +100,91 @@ def test_values_are_the_formulas(logits, mask):
         "logit": logits[..., 2],
         "centered_logit": logits[..., 2] - logits.mean(-1),
         "margin": logits[..., 2] - rivals.max(-1),
+        "log_odds": logits[..., 2] - logsumexp(rivals, -1),
         "log_probability": log_softmax(logits, -1)[..., 2],
         "probability": softmax(logits, -1)[..., 2],
     }
     assert set(expected) == set(SCORES)
     for name, field in expected.items():
         assert sc.SCORES[name].value(ScoreInput(logits, mask, 2)) == pytest.approx(field[mask].mean())
+
+
+@PROPERTY
+@given(inputs(SCORES), st.integers(0, 2**32))
+def test_bend_is_how_the_cotangent_of_the_sum_changes(problem, seed):
+    score, given_ = problem
+    tangent = np.random.default_rng(seed).normal(size=given_.logits.shape)
+    ends = [score.cotangent(replace(given_, logits=given_.logits + step * tangent)).to_array().astype(np.float64)
+            for step in (1e-2, -1e-2)]  # fmt: skip
+    np.testing.assert_allclose(score.bend(given_, tangent).to_array(), (ends[0] - ends[1]) / 2e-2, atol=1e-3)
+
+
+def test_log_odds_are_those_of_the_probability(logits, mask):
+    p = softmax(logits, -1)[..., 2]
+    assert sc.SCORES["log_odds"].value(ScoreInput(logits, mask, 2)) == pytest.approx(np.log(p / (1 - p))[mask].mean())
+    others = np.delete(softmax(logits, -1), 2, -1)
+    expected = np.insert(-others / others.sum(-1, keepdims=True), 2, 1, -1) * mask[..., None]
+    np.testing.assert_allclose(
+        sc.SCORES["log_odds"].cotangent(ScoreInput(logits, mask, 2)).to_array(), expected, atol=1e-6
+    )
+
+
+def test_log_odds_do_not_saturate():
+    given_ = ScoreInput(np.array([[[1e4, 0.0, -3.0]]]), np.ones((1, 1), bool), 0)
+    assert sc.SCORES["log_odds"].value(given_) == pytest.approx(1e4 - np.logaddexp(0, -3))
+    np.testing.assert_allclose(sc.SCORES["log_odds"].cotangent(given_).to_array()[0, 0], [1, -expit(3), -expit(-3)])
+
+
+def test_the_rival_is_that_of_the_unmodified_prediction(logits, mask):
+    """What is replayed is scored against whom the class competed with, also where another is stronger by now."""
+    given_ = ScoreInput(logits, mask, 2)
+    changed = logits[..., ::-1] * 2
+    rivals = np.where(np.arange(5) == 2, -np.inf, logits).argmax(-1)
+    then = np.take_along_axis(changed, rivals[..., None], -1)[..., 0]
+    assert (rivals != np.where(np.arange(5) == 2, -np.inf, changed).argmax(-1))[mask].any()
+    moved = replace(given_, logits=changed)
+    assert sc.SCORES["margin"].value(moved) == pytest.approx((changed[..., 2] - then)[mask].mean())
+    before, after = (sc.SCORES["margin"].cotangent(one).to_array() for one in (given_, moved))
+    np.testing.assert_array_equal(before, after)  # linear: a step changes nothing
+
+
+def test_three_classes_or_more_have_an_index_map_and_no_field(logits, mask):
+    found = sc.SCORES["margin"].cotangent(ScoreInput(logits, mask, 2)).divided(4)
+    assert found.dense is None
+    assert not found.is_outer
+    assert found.rivals.shape == mask.shape
+    assert found.rivals.dtype == np.uint8
+    expected = np.zeros(logits.shape, np.float32)
+    expected[..., 2] = 0.25
+    np.put_along_axis(expected, np.where(np.arange(5) == 2, -np.inf, logits).argmax(-1)[..., None], -0.25, -1)
+    np.testing.assert_array_equal(found.to_array(), expected * mask[..., None])
+
+
+@PROPERTY
+@given(hnp.arrays(np.float32, st.tuples(st.just(2), st.just(3), st.integers(2, 6)), elements=st.integers(0, 3)))
+def test_the_strongest_rival_and_of_equals_the_first(logits):
+    for c in range(logits.shape[-1]):
+        others = logits.copy()
+        others[..., c] = -np.inf
+        np.testing.assert_array_equal(strongest_rivals(logits, c), others.argmax(-1))
+
+
+def test_rivals_are_found_once_for_a_prediction_that_cannot_change():
+    logits = np.random.default_rng(0).normal(size=(4, 5, 3))
+    assert strongest_rivals(logits, 1) is not strongest_rivals(logits, 1)  # somebody may write into it
+    logits.flags.writeable = False
+    found = strongest_rivals(logits, 1)
+    assert strongest_rivals(logits, 1) is found
+    assert not found.flags.writeable
+    held = len(_KEPT)
+    del logits
+    assert len(_KEPT) == held - 1
+
+
+def test_more_than_256_classes_need_more_than_a_byte():
+    logits = np.zeros((1, 2, 300), np.float32)
+    logits[..., 299] = 1
+    assert strongest_rivals(logits, 0).tolist() == [[299, 299]]
 
 
 def test_the_margin_over_a_named_rival(logits, mask):
@@ -123,6 +205,7 @@ def test_one_sigmoid_as_two_classes():
     value = {name: sc.SCORES[name].value(given_) for name in SCORES}
     assert value["logit"] == value["centered_logit"] == pytest.approx((z / 2).mean())
     assert value["margin"] == pytest.approx(z.mean())
+    assert value["log_odds"] == pytest.approx(z.mean())
     assert value["probability"] == pytest.approx(expit(z).mean())
     assert value["log_probability"] == pytest.approx(np.log(expit(z)).mean())
 

@@ -59,14 +59,14 @@ def test_the_overlap_by_hand():
     deletion = run(probe, np.array(FOUR))["everywhere", "deletion"]
     # the last pixel is class 1 until it is zero: then it is predicted as class 0 too, 3 of 4
     assert deletion.mean("iou").tolist() == [1, 1, 1, 1, 0.75]
-    other = run(probe, -np.array(FOUR), c=1)["everywhere", "deletion"]
+    other = run(probe, -np.array(FOUR), c=1, score="centered_logit")["everywhere", "deletion"]
     assert other.mean("iou").tolist() == [1, 0, 0, 0, 0]
     assert other.auc("iou") == pytest.approx(0.125)
 
 
 def test_a_class_that_is_nowhere_has_no_overlap():
     probe = additive(np.ones((2, 2)))
-    curve = run(probe, np.array(FOUR), c=1)["everywhere", "deletion"]
+    curve = run(probe, np.array(FOUR), c=1, score="centered_logit")["everywhere", "deletion"]
     assert np.isnan(curve.ious).all()
     assert np.isnan(curve.auc("iou"))
     assert curve.mean().tolist() == [-0.5, -0.375, -0.25, -0.125, 0]

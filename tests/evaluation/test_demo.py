@@ -61,7 +61,7 @@ def test_what_the_page_says_of_its_example(found):
 
 
 def test_a_class_that_is_coded_by_absence_does_not_fall(probe):
-    query = sc.CamQuery("tail_conv8", "brick")
+    query = sc.CamQuery("tail_conv8", "brick", score="centered_logit")
     found = faithfulness(probe, query, "seg-grad-cam", checks="curves", scopes="region", steps=2, draws=2)
     start, end = found.curve("seg-grad-cam", "region", "deletion").mean()[[0, -1]]
     other = replaced(probe, "grass")
@@ -71,7 +71,7 @@ def test_a_class_that_is_coded_by_absence_does_not_fall(probe):
 
 def replaced(probe, name):
     """S before and after all of the region's pixels are blurred."""
-    query = sc.CamQuery("tail_conv8", name)
+    query = sc.CamQuery("tail_conv8", name, score="centered_logit")
     found = faithfulness(probe, query, "seg-grad-cam", checks="curves", scopes="region", steps=2, draws=2)
     return found.curve("seg-grad-cam", "region", "deletion").mean()[[0, -1]]
 

@@ -390,8 +390,8 @@ def test_it_is_frozen_and_finds_its_parts(deep):
         deep.curve("hirescam", "image", "deletion")
     with pytest.raises(SegCamError, match="`test` must be one of deletion, insertion"):
         deep.curve("hirescam", "region", "delete")
-    assert deep.subject.startswith("class 1 at deep_relu, centered logit, region: ")
-    assert deep.query.score == "centered_logit"
+    assert deep.subject.startswith("class 1 at deep_relu, margin, region: ")
+    assert deep.query.score == "margin"
 
 
 def test_whole_questions_are_named_by_what_differs():
@@ -400,7 +400,7 @@ def test_whole_questions_are_named_by_what_differs():
     others = [
         replace(query, layer="features", method="hirescam"),
         replace(query, baseline="mean"),
-        replace(query, class_index="class 2", score="margin"),
+        replace(query, class_index="class 2", score="centered_logit"),
         replace(query, region=sc.Everything()),
         replace(query, method="seg-xres-cam", options={"window": 2}),
         "seg-grad-cam",
@@ -409,7 +409,7 @@ def test_whole_questions_are_named_by_what_differs():
     assert found.maps == (
         "hirescam, at features",
         "seg-grad-cam, baseline mean",
-        "seg-grad-cam, of class 2, margin",
+        "seg-grad-cam, of class 2, centered logit",
         "seg-grad-cam, whole image",
         "seg-xres-cam, window 2",
         "seg-grad-cam",

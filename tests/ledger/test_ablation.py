@@ -124,7 +124,7 @@ def test_the_true_change_on_a_keras_network():
 
     model = build("unet")
     probe = sc.open_probe(model, x := picture())
-    done = sc.ablate(probe, sc.CamQuery("bottom", 2, sc.Everything()), 3)
+    done = sc.ablate(probe, sc.CamQuery("bottom", 2, sc.Everything(), "centered_logit"), 3)
     upper = keras.Model(model.inputs, [model.get_layer("bottom").output, model.get_layer("top").output])
     bottom, top = (np.array(t) for t in upper([x[None]]))
     bottom[..., 3] = 0

@@ -126,7 +126,7 @@ def test_a_curved_tail_is_named():
 def test_the_fields_add_up_to_the_logits_and_their_means_to_the_parts(layer):
     probe = random_network(3)
     mask = (region := sc.Rectangle(2, 0, 8, 11)).rasterize(probe)
-    book = sc.ledger(probe, sc.CamQuery(layer, 1, region))
+    book = sc.ledger(probe, sc.CamQuery(layer, 1, region, "centered_logit"))
     fields = {
         part: np.stack([book.field(part, c) for c in range(3)], -1)
         for part in ("channels", "bypass", "units", "residual")
