@@ -70,7 +70,7 @@ class Recipe:
         if self.class_index is not None:
             name = class_names[self.class_index]
             if self.rival is not None:
-                return f"{minus}the margin of {name} over {class_names[self.rival]}"
+                return f"{minus}the margin of {name} against {class_names[self.rival]}"
             return f"-log p (a loss) of {name}" if loss else f"{minus}the {title} of {name}"
         if self.kind == "sum":
             return f"{'-log p (a loss)' if loss else f'{minus}the {title}'}, summed over all classes,"
@@ -196,7 +196,7 @@ class Catalogue:
         score = SCORES[one.recipe.score]
         assert one.recipe.class_index is not None
         logit = found.get(("logit", one.recipe.class_index, one.recipe.region))
-        if logit is None or not (score.linear and score.contrastive):
+        if logit is None or not score.contrastive:
             return one
         return replace(one, size=max(one.size, logit.size))
 

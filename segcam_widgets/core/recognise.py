@@ -129,8 +129,12 @@ def _compare(
     if not pasted.numbers.any():
         nothing = [_match(place, one, pasted, probe, info) for place, one in found if one.is_zero]
         return tuple(sorted(nothing, key=_likelihood)), None, ()
-    vectors = [one.vector for _, one in found if not one.is_zero]
-    matches = [_match(place, one, pasted, probe, info) for place, one in found if not one.is_zero]
+    pairs = [(_match(place, one, pasted, probe, info), one.vector) for place, one in found if not one.is_zero]
+    # minus the margin of one class against another is the margin of the other: that is tried, too
+    pairs = [
+        (match, vector) for match, vector in pairs if match.sign > 0 or match.query is None or match.query.rival is None
+    ]
+    matches, vectors = [match for match, _ in pairs], [vector for _, vector in pairs]
     if not matches:
         return (), None, ()
     some_fit = any(one.fits_digits for one in matches)  # else rounding was not all that happened to them

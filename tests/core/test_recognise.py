@@ -11,11 +11,13 @@ from segcam_widgets.core.pasted import read_pooled
 from segcam_widgets.core.recipes import Catalogue
 from segcam_widgets.core.scores import SCORES, Logit
 from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, linear_head, random_network, relu
+from tests.core.remembered import remember_recipes
 
 NAMES = ("sky", "tree", "road")
 TRUTH = np.random.default_rng(9).integers(0, 3, (12, 12))
 PROBE = random_network(seed=3, channels=8, class_names=NAMES, truth=TRUTH)
 HERE = "deep_relu"
+HELD = {}
 LABELS = PROBE.logits.argmax(-1)
 TARGETS = ("logit", "centered_logit", "margin", "log_probability", "probability", "loss")
 
@@ -64,7 +66,8 @@ def is_recipe(match, target, c, region):
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("c", range(3))
-def test_every_recipe_is_recognised(target, c):
+def test_every_recipe_is_recognised(target, c, monkeypatch):
+    remember_recipes(monkeypatch, HELD)
     for region, mask in masks(c).items():
         found = sc.recognise(PROBE, HERE, paste(target=target, c=c, mask=mask))
         assert is_recipe(found.nearest, target, c, region), found
@@ -137,7 +140,7 @@ def test_a_class_index_that_was_forgotten():
 def test_one_class_against_one_rival():
     pull = np.broadcast_to(np.array([1.0, 0, -1]) / 144, (12, 12, 3))
     first = sc.recognise(PROBE, HERE, PROBE.pullback(HERE, pull).gradients.mean((0, 1))).nearest
-    assert first.words == "the margin of sky over road over all pixels"
+    assert first.words == "the margin of sky against road over all pixels"
     assert first.query == sc.CamQuery(HERE, 0, sc.Everything(), "margin", rival=2)
 
 
