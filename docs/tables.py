@@ -20,6 +20,7 @@ API = {
     "Ask": ("core.query", "core.explain", "core.explanation", "core.scores", "core.methods"),
     "Regions": ("core.regions",),
     "What carries the score": ("core.ledger", "core.ablation", "core.votes"),
+    "Your own gradients": ("core.recognise", "core.recognition"),
     "Diagnosis": ("diagnosis", "diagnosis.atlas"),
     "Views": ("ui.opening", "ui.explorer"),
     "Errors": ("errors",),

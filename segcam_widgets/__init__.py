@@ -42,6 +42,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "core.ledger": ("EvidenceLedger", "ledger"),
     "core.ablation": ("Ablation", "ablate"),
     "core.votes": ("VoteField", "votes"),
+    "core.recognise": ("recognise",),
+    "core.recognition": ("Match", "Recognition"),
     "diagnosis": ("RULES", "Diagnosis", "Finding", "diagnose"),
     "diagnosis.atlas": ("Atlas", "atlas"),
     "models.opening": ("open_probe",),

@@ -14,6 +14,11 @@ from .core.ledger import (
 )
 from .core.methods import METHODS as METHODS
 from .core.query import CamQuery as CamQuery
+from .core.recognise import recognise as recognise
+from .core.recognition import (
+    Match as Match,
+    Recognition as Recognition,
+)
 from .core.regions import (
     Border as Border,
     Brush as Brush,
