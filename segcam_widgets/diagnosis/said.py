@@ -4,7 +4,7 @@ import numpy as np
 
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.experiments import Outcome
-from segcam_widgets.diagnosis.words import capital, channels, listed, percent, signed
+from segcam_widgets.diagnosis.words import channels, listed, percent, signed
 
 SHIFT = 0.05
 """Change of the image's share of the class that is worth a word."""
@@ -90,8 +90,9 @@ def gone_round(case: Case) -> str:
 
 
 def parts(case: Case) -> str:
-    """The ledger of the margin, here and elsewhere."""
-    return capital(case.book.contrast_words()) if hasattr(case.book, "contrast_words") else "LEDGER"
+    """The ledger of the margin, inside the region and outside; what differs between them sets the class apart."""
+    score = "logit" if case.margin_query.score == "logit" else "margin"
+    return f"The {score} is made of: {case.book.contrast_words()}."
 
 
 def evidence(case: Case, *names: str) -> dict[str, float]:
