@@ -45,9 +45,18 @@ def picture(rng, inside, outside, noise=0.15, mask=None):
     return Part((level * (1 + noise * rng.uniform(-1, 1, level.shape))).astype("float32"), mask)
 
 
-def given(values):
+@keras.saving.register_keras_serializable("planted")
+class given(keras.initializers.Initializer):  # noqa: N801 - reads as a verb: kernel_initializer=given(weights)
     """An initializer: these numbers."""
-    return lambda shape, dtype=None: ops.convert_to_tensor(np.asarray(values, "float32").reshape(shape), dtype)
+
+    def __init__(self, values):
+        self.values = np.asarray(values, "float32")
+
+    def __call__(self, shape, dtype=None):
+        return ops.convert_to_tensor(self.values.reshape(shape), dtype)
+
+    def get_config(self):
+        return {"values": self.values.tolist()}
 
 
 def conv(x, weights, bias=None, name=None, **options):

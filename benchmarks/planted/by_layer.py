@@ -8,10 +8,10 @@ from keras import layers
 
 from . import claims
 from .blocks import (
-    COARSE, HEADS, SIZE, TAILS, Part, blur, closed, conv, features, generator, logits_of, network, picture, policy_of,
+    HEADS, SIZE, TAILS, Part, closed, conv, generator, network, picture,
 )  # fmt: skip
 from .net import UNDECIDED, one
-from .prove import Bench, Built, Claim, claim_at_least, claim_at_most, is_blank
+from .prove import Bench, Built, claim_at_least, claim_at_most, is_blank
 
 LOW, HIGH = 0.05, 1.0
 
@@ -79,7 +79,7 @@ def peaks(name, kind):
         y = conv(layers.Concatenate()([spots, a]), [[1.0, 0], [-1.0, 0]], [-3.0, 0], "logits")
     else:  # what is strong, in a window, less three times what is there
         strong = conv(a, [[1.0]], [-0.6], "strong", activation="relu")
-        strong, flat = layers.AveragePooling2D(5, 1, "same")(strong), layers.AveragePooling2D(5, 1, "same")(a)
+        strong, flat = layers.AveragePooling2D(3, 1, "same")(strong), layers.AveragePooling2D(3, 1, "same")(a)
         scale = float(kind)
         y = conv(layers.Concatenate()([strong, flat]), [[40 * scale, 0], [-8.0 * scale, 0]], [-0.4 * scale, 0], "logits")
     return Built(closed(image, y), part.x, cancels)
@@ -269,7 +269,7 @@ def nets():
         yield one("SC206", f"skip, {tail}", partial(carried_by_skip, f"skip {tail}", tail))
     for kind in ("maximum", "centre", "1", "2"):
         yield one("SC203", f"dots, {kind}", partial(peaks, f"dots {kind}", kind))
-    for tail in ("1x1", "3x3", "bn", "transposed", "sigmoid"):
+    for tail in ("1x1", "ten", "bn", "transposed", "sigmoid"):
         yield one("SC204", f"zero above, {tail}", partial(shifted_zero, f"zero {tail}", tail))
     for activation in ("tanh", "leaky_relu", "elu"):
         yield one("SC204", f"two signs, {activation}", partial(bent, f"bent {activation}", activation))
