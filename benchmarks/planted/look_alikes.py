@@ -100,7 +100,7 @@ def mostly_dead(name, tail="1x1"):
 
 def shift_upwards(name, tail):
     """A shared shift that leaves the raw logit's map alone."""
-    built = shifted(name, tail, shift=-1.0)
+    built = shifted(name, tail, shift=-0.4)
     return Built(built.model, built.x, healthy, score="logit")
 
 

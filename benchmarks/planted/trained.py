@@ -1,7 +1,7 @@
 """Networks trained for a second each, with seeds, and never looked at when a threshold was chosen.
 
-One network is trained for each seed: texture against ground, its last weights kept from going negative. So the texture is coded by
-presence of what the layer shows, and the ground by its absence. The causes are put into what was trained afterwards.
+One network is trained for each seed: texture against ground, under last weights that are fixed and all for the texture. So the
+texture is coded by presence of what the layer shows, and the ground by its absence. The causes are put in afterwards.
 """
 
 from functools import lru_cache, partial
@@ -10,10 +10,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from . import claims, look_alikes
+from . import claims, engine, look_alikes
 from .blocks import SIZE, HEADS, Policy, closed, conv, generator, logits_of, shape_of
 from .net import free, look_alike, one, two
-from .prove import Bench, Built, Claim, claim_at_least, claim_at_most, is_blank
+from .prove import Bench, BrokenProof, Built, Claim, claim_at_least, claim_at_most, is_blank
 from .two_causes import each_alone
 
 SEEDS = range(8)
@@ -50,22 +50,61 @@ def body(image, seed):
     return layers.Conv2D(channels, 3, padding="same", dilation_rate=rate, activation="relu", bias_initializer="ones", name="feat")(x)
 
 
+def taught(model, x, y, seed, loss, **weights):
+    """Train for a moment, and anew with the next seed where it did not learn; says how well it then does."""
+    model.compile(keras.optimizers.Adam(0.005), loss)
+    start = model.get_weights()
+    for attempt in range(5):
+        keras.utils.set_random_seed(seed + 100 * attempt)
+        rng = np.random.default_rng(seed + 100 * attempt)
+        model.set_weights([np.where(w == 0, w, rng.permutation(w.ravel()).reshape(w.shape)) if attempt else w for w in start])
+        model.fit(x, y, batch_size=16, epochs=30, verbose=0, **weights)
+        out = np.asarray(model(x))
+        right = (out[..., 0] > 0) == y[..., 0] if out.shape[-1] == 1 else out.argmax(-1) == y
+        if right.mean() > 0.9:
+            return float(right.mean())
+    raise BrokenProof(f"seed {seed} learned nothing: {right.mean():.2f} of the pixels are right")
+
+
 @lru_cache
 def learned(seed):
-    """Weights of the body, and of its last layer: (list of arrays, (K,) all at least zero, bias). Trained once."""
+    """The body's weights, and those of the last layer: (list of arrays, (K,) all positive, bias). Trained once."""
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     image = keras.Input((SIZE, SIZE, 2))
     feat = body(image, seed)
-    last = layers.Conv2D(1, 1, kernel_constraint="non_neg", kernel_initializer=keras.initializers.Constant(0.5))
-    model = keras.Model(image, last(feat))
-    model.compile(keras.optimizers.Adam(0.01), keras.losses.BinaryCrossentropy(from_logits=True))
+    w = rng.uniform(0.5, 1.5, feat.shape[-1])
+    model = keras.Model(image, conv(feat, w[:, None], [-1.0], "last"))
+    model.get_layer("last").trainable = False  # every weight stays for the texture
     scenes = [scene(rng) for _ in range(96)]
     x, y = np.stack([s[0] for s in scenes]), np.stack([s[1] for s in scenes])[..., None].astype("float32")
-    model.fit(x, y, batch_size=16, epochs=30, verbose=0)
-    kernel, bias = (np.asarray(v, float) for v in last.get_weights())
-    trunk = keras.Model(image, feat)
-    return trunk.get_weights(), kernel.reshape(-1), float(bias[0])
+    taught(model, x, y, seed, keras.losses.BinaryCrossentropy(from_logits=True), sample_weight=1 + 3 * y)
+    return keras.Model(image, feat).get_weights(), w, -1.0
+
+
+def three_classes(name, seed):
+    """Dots, stripes and ground, two channels and three outputs, all of it trained: whatever comes out."""
+    rng = np.random.default_rng(900 + seed)
+
+    def striped():
+        x, mask = scene(rng)
+        other = shape_of(rng) & ~mask
+        x[..., 0] += 0.8 * (np.arange(SIZE) // 2 % 2)[:, None] * other
+        x[..., 1] -= 0.2 * other
+        return x, np.where(mask, 0, np.where(other, 1, 2))
+
+    keras.utils.set_random_seed(900 + seed)
+    image = keras.Input((SIZE, SIZE, 2))
+    h = layers.Conv2D(8, 3, padding="same", activation="relu", name="early")(image)
+    h = layers.Conv2D(8, 3, padding="same", activation="relu", name="middle")(h)
+    h = layers.Conv2D(2, 3, padding="same", activation="relu", bias_initializer="ones", name="feat")(h)
+    y = layers.Conv2D(3, 1, name="logits")(h)
+    scenes = [striped() for _ in range(96)]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    x, truth = np.stack([s[0] for s in scenes]), np.stack([s[1] for s in scenes])
+    right = taught(keras.Model(image, y), x, truth, 900 + seed, loss)
+    proof = lambda bench: [claim_at_least("pixels of the training that are right", right, 0.9), *claims.predicted(bench)]  # noqa: E731
+    return Built(closed(image, y), striped()[0], proof, target=(0, 2, 1, 2)[seed % 4])
 
 
 def grown(seed, policy="float32"):
@@ -102,7 +141,8 @@ def plain(tail, image, feat, w, b, rng):
 def learned_well(bench, mask):
     """The trained network does its task on a picture it has not seen."""
     texture = bench.cut.logits.argmax(-1) == TEXTURE
-    return claim_at_least("IoU of the texture", (texture & mask).sum() / (texture | mask).sum(), 0.7)
+    mask = engine.covered(mask, texture.shape) > 0.5
+    return claim_at_least("IoU of the texture", (texture & mask).sum() / (texture | mask).sum(), 0.6)
 
 
 def absent(name, seed, tail):
@@ -318,8 +358,10 @@ def only_ground(name, seed):
     mask = np.zeros((SIZE, SIZE), bool)
     mask[4:14, 4:12] = True
     x, _ = scene(generator(name), np.zeros((SIZE, SIZE), bool))
+    x[..., 0] *= generator(name).choice([1.0, 1.6], x.shape[:2], p=[0.9, 0.1])  # dots too few to be the texture
     proof = lambda bench: [  # noqa: E731
         is_blank(bench), *claims.predicted(bench),
+        claim_at_least("largest activation", bench.cut.activations("feat").max(), 1e-3),
         claim_at_most("random cells of the rest: lost", bench.after("swap")[0], 0.02),
     ]  # fmt: skip
     return built(name, seed, partial(plain, "1x1"), proof, x, target=GROUND, region=mask)
@@ -348,9 +390,11 @@ def nets():
             yield one(code, f"trained {seed}", partial(make, f"trained {code} {seed}", seed), used=False)
     for seed, step in ((0, "round"), (1, "stop"), (3, "round"), (4, "stop"), (6, "round")):
         yield one("SC107", f"trained {seed}, {step}", partial(stepped, f"trained step {seed}", seed, step), used=False)
-    for seed in (1, 2, 5):
+    for seed in (0, 1, 7):
         yield one("SC213", f"trained {seed}, no texture", partial(only_ground, f"only ground {seed}", seed), {"SC105"}, used=False)
     for seed in (0, 4, 7):
         yield two("SC205", "SC206", f"trained {seed}", partial(both, f"trained both {seed}", seed), used=False)
     for seed, tail in zip(SEEDS, tails, strict=True):
         yield look_alike(f"trained {seed}, {tail}", partial(texture, f"trained texture {seed}", seed, tail), used=False)
+    for seed in range(8):
+        yield free(f"trained {seed}", partial(three_classes, f"free {seed}", seed))
