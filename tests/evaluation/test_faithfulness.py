@@ -409,7 +409,7 @@ def test_whole_questions_are_named_by_what_differs():
     assert found.maps == (
         "hirescam, at features",
         "seg-grad-cam, baseline mean",
-        "seg-grad-cam, of class 2, centered logit",
+        "seg-grad-cam, of class 2, centered_logit",
         "seg-grad-cam, whole image",
         "seg-xres-cam, window 2",
         "seg-grad-cam",
