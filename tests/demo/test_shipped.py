@@ -120,7 +120,7 @@ def test_the_last_five_layers_are_the_literal_ones(demo):
 
 @pytest.mark.keras
 def test_the_weights_are_the_ones_of_the_card(demo):
-    from segcam_widgets.demo.train_textures import weights_digest
+    from segcam_widgets.demo.network import weights_digest
 
     assert weights_digest(demo.model) == MEASURED["weights_sha256"]
 
@@ -204,12 +204,12 @@ def test_the_script_measures_the_same_blankness(demo):
     """The card's own code (a chain of layers after a tape) against the textbook recipe above."""
     import keras
 
+    from segcam_widgets.demo.network import view_layer
     from segcam_widgets.demo.scores import CamStack, cotangent
-    from segcam_widgets.demo.train_textures import view_layer
 
     logits = keras.Model(demo.model.input, demo.model.get_layer("tail_logits").output)(demo.images[:2]).numpy()
     for layer in ("tail_conv2", "tail_convT2"):
-        view = view_layer(demo.model, layer, demo.images[:2])
+        view = view_layer(demo.model, layer, demo.images[:2], logits="tail_logits")
         for index in range(3):
             masks = logits.argmax(-1) == index
             stack = CamStack(
