@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.demo.scores import LOGIT_SCORES, CamStack, cotangent, intersection_over_union
+from segcam_widgets.demo.scores import LOGIT_SCORES, CamStack, LogitScore, cotangent, intersection_over_union
 
 BLANK_LAYER, SIGNED_LAYER = "tail_conv2", "tail_convT2"
 MINIMUM_MEAN_IOU, MINIMUM_BLANK_IOU = 0.88, 0.85
@@ -65,20 +65,10 @@ def measure(
     for layer, view in layers.items():
         cams[layer] = {}
         for index, name in enumerate(class_names):
-            masks = predicted == index
-            # a class that is nowhere has no score, one that is everywhere has no outside to compare with
-            has = masks.any(axis=(1, 2)) & ~masks.all(axis=(1, 2))
+            has = contrasted(logits, index)
             entry: dict[str, Any] = {"mosaics": int(has.sum())}
             for score in LOGIT_SCORES if has.any() else ():
-                pull = np.zeros_like(logits)
-                pull[has] = cotangent(logits[has], masks[has], index, score)
-                stack = CamStack(
-                    activations=view.activations[has],
-                    gradients=view.pullback(pull)[has],
-                    masks=masks[has],
-                    scores=(pull * logits).sum(axis=(1, 2, 3), dtype=np.float64)[has],
-                )
-                entry[score] = describe(stack)
+                entry[score] = describe(cam_stack(view, logits, index, score))
             cams[layer][name] = entry
     return {
         "count": len(truth),
@@ -88,6 +78,29 @@ def measure(
         "iou": {name: round(float(value), 4) for name, value in zip(class_names, iou, strict=True)},
         "cams": cams,
     }
+
+
+def contrasted(logits: NDArray[np.float32], class_index: int) -> NDArray[np.bool_]:
+    """(N,) images in which a class is predicted somewhere and not everywhere.
+
+    A class that is nowhere has no score, one that is everywhere has no outside to compare with.
+    """
+    masks = logits.argmax(axis=-1) == class_index
+    return masks.any(axis=(1, 2)) & ~masks.all(axis=(1, 2))
+
+
+def cam_stack(view: LayerView, logits: NDArray[np.float32], class_index: int, score: LogitScore) -> CamStack:
+    """Seg-Grad-CAM of a class on the images where it is `contrasted`; the region is where it is predicted."""
+    masks = logits.argmax(axis=-1) == class_index
+    has = contrasted(logits, class_index)
+    pull = np.zeros_like(logits)
+    pull[has] = cotangent(logits[has], masks[has], class_index, score)
+    return CamStack(
+        activations=view.activations[has],
+        gradients=view.pullback(pull)[has],
+        masks=masks[has],
+        scores=(pull * logits).sum(axis=(1, 2, 3), dtype=np.float64)[has],
+    )
 
 
 def describe_stack(stack: CamStack) -> dict[str, Any]:
