@@ -107,16 +107,16 @@ def _misled(m: Mapping[str, Any]) -> str:
     for layer in LAYERS:
         for name in m["verdict"]["blank"][layer]["margin"]:
             told = m["shipped"]["cams"][layer][name]["centered_logit"]
-            least = 100 * told["positive_share_minimum"]
             said.append(
-                f"At `{layer}` the centered logit's map of *{name}* is at least {least:.0f} % positive on every "
-                f"shipped picture, with a gain of {told['gain_median']:+.2f} in the median; the margin's is blank."
+                f"At `{layer}` the centered logit's map of *{name}* has a positive share of at least "
+                f"{told['positive_share_minimum']:.3f} on every shipped picture and a gain of "
+                f"{told['gain_median']:+.2f} in the median; the margin's is blank."
             )
     why = (
-        "The centered logit compares a class with the mean of all ten outputs, and eight of them are the same dark "
-        "horse: nobody's. Its map shows what speaks for *circle* rather than for classes that do not exist, and that is "
-        "strongest on the background. The margin compares with the strongest rival at each pixel, which is the other "
-        "trained class. The raw logit compares with nothing."
+        "The centered logit compares a class with the mean of all ten outputs, and eight of them are far below at every "
+        "pixel. Its map shows what speaks for the class rather than for classes that do not exist, wherever that is "
+        "strongest. The margin compares with the strongest rival at each pixel, which is the other trained class. The "
+        "raw logit compares with nothing, and a softmax does not settle what it is when both trained logits rise together."
     )
     return "\n\n".join([" ".join(said), why]) if said else why
 

@@ -113,7 +113,7 @@ def main(script: Script, argv: Sequence[str] | None = None) -> int:
     if options.epochs < 1 or options.seed < 0:
         parser.error(f"--epochs must be at least 1 and --seed 0. Received: {options.epochs} and {options.seed}.")
     try:
-        tried = _read_runs(options.tried) if options.tried else []
+        tried = read_runs(options.tried) if options.tried else []
         one_thread()
         model = train(script.recipe(), options.seed, options.epochs, say=_say)
         result = write_demo(script, model, options.output, seed=options.seed, epochs=options.epochs, tried=tried)
@@ -128,7 +128,7 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _read_runs(folder: Path) -> list[dict[str, Any]]:
+def read_runs(folder: Path) -> list[dict[str, Any]]:
     """Read the measurements of every run below a folder, by seed."""
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/measurements.json"))]
     return sorted(runs, key=lambda run: run["seed"])
