@@ -171,8 +171,8 @@ def _absence(m: Mapping[str, Any]) -> str:
             told = m["shipped"]["experiments"][layer][name]
             said.append(
                 f"At `{layer}`, *{name}* is coded by absence on every picture, shipped and unseen: with both channels "
-                f"as high as elsewhere at least {100 * told['lift']['lost_minimum']:.0f} % of it is lost on every "
-                f"shipped picture, with both off at most {100 * told['zero']['lost_maximum']:.0f} %."
+                f"as high as elsewhere at least {100 * told['lift']['lost_minimum']:.1f} % of it is lost on every "
+                f"shipped picture, with both off at most {100 * told['zero']['lost_maximum']:.1f} %."
             )
             said.append(_references(m, layer, name))
     return " ".join(said) or "With this seed no class is coded by absence on every picture."
@@ -195,8 +195,8 @@ def _seeds(m: Mapping[str, Any]) -> str:
     text = f"""
 ## Other seeds need not show it
 
-Seed {m["seed"]} was chosen *because* one of its classes is blank and coded by absence: the seed was picked on these
-very test pictures, so it alone says nothing about how often this happens.
+Seed {m["seed"]} was chosen *because* one of its classes is blank and coded by absence, at the second-last convolution if
+there is such a seed: it was picked on these very test pictures, so it alone says nothing about how often this happens.
 """
     tried = m["tried"]
     if not tried:
