@@ -192,11 +192,12 @@ def _references(m: Mapping[str, Any], layer: str, name: str) -> str:
 
 
 def _seeds(m: Mapping[str, Any]) -> str:
+    places = " and ".join(f"`{layer}`" for layer in LAYERS if m["verdict"]["causes"][layer]) or "no layer"
     text = f"""
 ## Other seeds need not show it
 
-Seed {m["seed"]} was chosen *because* one of its classes is blank and coded by absence, at the second-last convolution if
-there is such a seed: it was picked on these very test pictures, so it alone says nothing about how often this happens.
+Seed {m["seed"]} was chosen *because* one of its classes is blank and coded by absence, at {places}: it was picked on
+these very test pictures, so it alone says nothing about how often this happens.
 """
     tried = m["tried"]
     if not tried:
@@ -221,7 +222,14 @@ All {len(tried)} seeds that were tried, in the order of their numbers; {len(trai
 Of the {len(trained)} networks that trained, how many have a class that is blank on every picture:
 
 {table(["layer", *LOGIT_SCORES, "causes under the margin"], [_counts(trained, layer) for layer in LAYERS])}
+
+At one of the two layers at least, under the margin: {_anywhere(trained)} of {len(trained)}.
 """
+
+
+def _anywhere(trained: Sequence[Mapping[str, Any]]) -> int:
+    """Count the networks that have a class that is blank under the margin at some layer."""
+    return sum(any(run["verdict"]["blank"][layer]["margin"] for layer in LAYERS) for run in trained)
 
 
 def _blank_cell(run: Mapping[str, Any], layer: str) -> str:
