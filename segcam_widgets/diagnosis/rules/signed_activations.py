@@ -76,8 +76,8 @@ class SignedActivations(Rule):
         who = capital(channels(below, case.live.size))
         have = "has a positive weight and is" if below.size == 1 else "have positive weights and are"
         return Hit(
-            f"{who} {have} negative on average: being less negative here than elsewhere speaks for {case.class_name}, and "
-            f"compared with zero it counts against it. {said.sunk(case)}",
+            f"{who} {have} negative on average: being higher here than elsewhere speaks for {case.class_name}, and the map "
+            f"compares with zero instead. {said.sunk(case)}",
             {"channels_below_zero": int(below.size), **said.evidence(case)},
             "Use the layer's activation function (the activation after it) as the target, or HiResCAM.",
             self._remedy(case),
