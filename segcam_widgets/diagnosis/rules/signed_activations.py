@@ -45,10 +45,11 @@ class SignedActivations(Rule):
         """Why signs are not worth a word here; "" where they may be."""
         if case.is_number:
             return "the layer has a single cell"
-        if not (case.judged.activations < 0).any():
+        if case.activations is None or not (case.activations < 0).any():
             return "no activation is negative"
-        score = SCORES[str(case.margin_query.score)].title
-        return f"the {score}'s map is not blank" if case.blank and not case.judged_blank else ""
+        if not case.blank or case.judged_blank:
+            return ""
+        return f"the {SCORES[str(case.margin_query.score)].title}'s map is not blank"
 
     def _undone(self, case: Case) -> Hit:
         activations = case.judged.activations
