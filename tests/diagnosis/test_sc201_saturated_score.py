@@ -46,7 +46,7 @@ def test_where_the_margins_map_is_blank_too_it_is_a_tip_that_says_so(score):
 def test_where_something_else_comes_first_nothing_is_said_of_the_margins_map():
     net = nets.dead().but(bias=inside(offset(30), offset(-30)), score="probability")
     assert "the margin's is blank as well" in tip(net, "SC201").message  # it is zero
-    net = nets.saturated().but(half=True, bias=np.array(nets.saturated().bias) + [20, 0, 0])  # lost in 16 bits
+    net = nets.saturated().but(half=True, bias=nets.saturated().bias + np.array([20, 0, 0]))  # lost in 16 bits
     diagnosis = net.diagnose()
     assert diagnosis.headline.code == "SC201"
     assert "blank as well" not in diagnosis.headline.message

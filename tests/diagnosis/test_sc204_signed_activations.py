@@ -8,7 +8,7 @@ from segcam_widgets.diagnosis.remedies import rectified_layer
 from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, linear_head, relu
 from tests.diagnosis import nets
 from tests.diagnosis.nets import INSIDE, SIZE, Net, inside, offset, pull
-from tests.diagnosis.outcomes import findings, fired, headline, not_applicable, passed, tip
+from tests.diagnosis.outcomes import findings, headline, not_applicable, passed, tip
 
 # ------------------------------------------------------------------ blank maps
 
@@ -187,6 +187,6 @@ def test_not_applicable():
     assert not_applicable(nets.nowhere().diagnose(), "SC204") == "the region has no pixel"
     one = Net(-np.ones((1, 1, 2)), pull(-1, -1))
     assert not_applicable(one.diagnose(), "SC204") == "the layer has a single cell"
-    shifted = nets.shifted().but(activations=nets.shifted().activations + [0.1, -0.01])
+    shifted = nets.shifted().but(activations=nets.shifted().activations + np.array([0.1, -0.01]))
     assert findings(shifted)[0] == ("SC202", "issue")
     assert not_applicable(shifted.diagnose(), "SC204") == "the margin's map is not blank"
