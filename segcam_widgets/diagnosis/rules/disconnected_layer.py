@@ -48,7 +48,7 @@ class DisconnectedLayer(Rule):
     @staticmethod
     def _other(case: Case) -> str:
         """What is to say of a layer that a path leads from, unless no gradient comes back and nothing explains it: then ""."""
-        missing = case.lacks("gradients")
+        missing = case.lacks("gradients") or case.lacks("activations")
         if missing:
             return f"a path leads from the layer to the logits; more cannot be said, for {missing}"
         if not case.ignores_region:
