@@ -88,7 +88,7 @@ def tools():
 def rules():
     """The rules of the diagnosis, in the order of the decision list."""
     rows = [
-        [f"[{rule.code}](#{rule.code.lower()}-{rule.name})", rule.name, rule.title, rule.holds]
+        [f"[{rule.code}](#{rule.code.lower()}-{rule.name})", rule.name, rule.general_title, rule.holds]
         for rule in sc.RULES.values()
     ]
     return markdown_table(["code", "name", "what it says", "holds when"], rows)
