@@ -184,7 +184,7 @@ def test_a_map_of_a_single_positive_cell_is_not_blank():
 # ------------------------------------------------------------------ random networks
 
 
-def questions(probe):
+def questions():
     regions = (None, sc.Everything(), sc.Rectangle(0, 0, 5, 7), sc.Pixel(3, 3))
     for layer in ("image", "features", "relu", "deep", "deep_relu", "join", "logits"):
         for class_index in range(3):
@@ -220,7 +220,7 @@ def test_every_blank_map_of_random_networks_has_exactly_one_headline(score, meth
     blank = 0
     for seed in range(2 if sc.METHODS[method].slow else 4):
         probe = random_network(seed)
-        for layer, class_index, region in questions(probe):
+        for layer, class_index, region in questions():
             if can_be_asked(probe, layer, method):
                 blank += holds_together(sc.diagnose(probe, sc.CamQuery(layer, class_index, region, score, method)))
     positive = ("layercam", "grad-cam++", "eigen-grad-cam", "shapley-cam", "seg-grad-cam-positive")
@@ -231,7 +231,7 @@ def test_every_blank_map_of_random_networks_has_exactly_one_headline(score, meth
 def test_other_baselines_too(baseline):
     for seed in range(2):
         probe = random_network(seed)
-        for layer, class_index, region in questions(probe):
+        for layer, class_index, region in questions():
             for method in METHODS:
                 if can_be_asked(probe, layer, method, baseline):
                     query = sc.CamQuery(layer, class_index, region, method=method, baseline=baseline)
@@ -242,7 +242,7 @@ def test_several_sigmoids():
     for seed in range(8):
         probe = random_network(seed, multilabel=True)
         for score in ("logit", "log_probability", "probability"):
-            for layer, class_index, region in questions(probe):
+            for layer, class_index, region in questions():
                 holds_together(sc.diagnose(probe, sc.CamQuery(layer, class_index, region, score)))
 
 
@@ -250,7 +250,7 @@ def test_nobody_is_told_of_absence_where_the_layer_off_loses_the_class():
     """Replays made here, by hand: of random networks, and of heads of negative weights on ReLU layers with what goes round."""
     told = 0
     cases = [
-        (random_network(seed), query) for seed in range(12) for query in map(lambda q: sc.CamQuery(*q), questions(None))
+        (random_network(seed), query) for seed in range(12) for query in (sc.CamQuery(*asked) for asked in questions())
     ]
     for seed in range(66):
         rng = np.random.default_rng(seed)

@@ -36,8 +36,8 @@ def test_its_words_and_numbers():
     finding = headline(nets.diluted(), "SC212")
     assert finding.message == (
         "The centered logit subtracts from the logit of brick what all other outputs say. Gravel, sand, water win no pixel of "
-        "this image and are nowhere the strongest rival; 75 % of what the score subtracts is theirs. Compared with the strongest rival "
-        "at each pixel, the map is 100 % positive (gain 1.00)."
+        "this image and are nowhere the strongest rival; 75 % of what the score subtracts is theirs. Compared with the "
+        "strongest rival at each pixel, the map is 100 % positive (gain 1.00)."
     )
     assert finding.evidence == {
         "unused_outputs": 3, "share_of_unused": pytest.approx(0.75), "margin_positive_share": 1.0,

@@ -9,8 +9,8 @@ def test_fires_where_nothing_that_is_done_to_the_layer_moves_the_class():
     finding = headline(nets.not_decided(), "SC213")
     assert finding.title == "At feat, brick is not decided"
     assert finding.message.startswith(
-        "Lift both channels to what they are elsewhere: brick stays, and its margin with it. Lower both channels to what they are "
-        "elsewhere: brick stays, and its margin with it. Switch them off: brick stays."
+        "Lift both channels to what they are elsewhere: brick stays, and its margin with it. Lower both channels to what they "
+        "are elsewhere: brick stays, and its margin with it. Switch them off: brick stays."
     )
     assert finding.evidence["lift_fall"] == pytest.approx(0.015 / 8.98, rel=1e-4)
     assert finding.evidence["level"] > 0.1
@@ -19,8 +19,8 @@ def test_fires_where_nothing_that_is_done_to_the_layer_moves_the_class():
 def test_without_a_rest_channels_go_to_their_extremes_and_no_level_is_told():
     finding = headline(nets.always(), "SC213")
     assert finding.message.startswith(
-        "Lift both channels to the largest value they take: brick stays, and its margin with it. Lower both channels to the least "
-        "value they take:"
+        "Lift both channels to the largest value they take: brick stays, and its margin with it. Lower both channels to the "
+        "least value they take:"
     )
     assert "level" not in finding.evidence
 
