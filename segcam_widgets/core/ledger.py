@@ -13,7 +13,7 @@ from segcam_widgets.core.checks import is_whole
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
 from segcam_widgets.core.methods import pooled
 from segcam_widgets.core.probe import Float, LayerInfo, Probe, Tail
-from segcam_widgets.core.query import CamQuery, resolve
+from segcam_widgets.core.query import STRONGEST, CamQuery, resolve
 from segcam_widgets.core.regions import class_index as find_class
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.errors import SegCamError, UnsupportedModelError, listing, must_be_one_of, shown
@@ -38,8 +38,9 @@ class LedgerParts:
     units : float
     residual : float
         Inside and outside, what biases and offsets carry. Of a difference, though, what *switches*: a bias is the same
-        number everywhere, and carries more in one place than in another only through ReLUs that are open here and closed
-        there (or a maximum that is another's). Where nothing switches, the difference is 0.
+        number everywhere, and carries more in one place than in another through ReLUs that are open here and closed there
+        (or a maximum that is another's). Where nothing switches, the difference is 0, but for two things: padding with
+        zeros at the image's edge, and a margin whose strongest rival, with a bias of its own, is another class there.
     """
 
     score: float
@@ -139,7 +140,7 @@ class EvidenceLedger:
     def difference(self) -> LedgerParts | None:
         """Inside minus outside, part by part: what makes the score *here* higher than elsewhere. None where all is inside.
 
-        A difference of the residual is units that switch, not bias: see :class:`LedgerParts`.
+        A difference of the residual is units that switch, not another bias: see :class:`LedgerParts`.
         """
         return None if self.outside is None else self.inside - self.outside
 
@@ -292,8 +293,14 @@ class EvidenceLedger:
             same = first == second or abs(here - there) <= noise
             told.append(f"{name} {first} in both" if same else f"{name} {first} inside, {second} outside")
             if not same and name == "bias":
-                told[-1] += " (units that switch, not another bias)"
+                told[-1] += f" ({self._switching})"
         return "; ".join(told)
+
+    @property
+    def _switching(self) -> str:
+        """What makes a bias carry more in one place than in another."""
+        rivals = self.query.score == "margin" and self.query.rival == STRONGEST and len(self.class_names) > 2
+        return "units that switch, or another rival" if rivals else "units that switch, not another bias"
 
     def _named(self, parts: LedgerParts) -> list[tuple[str, float]]:
         """The parts in words; `units` only where there are any, inside or outside."""

@@ -117,6 +117,17 @@ def test_the_margin_outside_is_over_the_strongest_rival_there():
     np.testing.assert_allclose(book.outside.channels, [0, 0, -5])
 
 
+def test_another_rival_has_another_bias():
+    logits = np.array([[[3.0, 2, 0], [3, 2, 0], [0, 1, 5], [0, 4, 6]]])
+    nodes = [("logits", Conv(np.eye(3), [0.0, 0.5, -0.5]), "image")]
+    book = sc.ledger(NumpyProbe(logits, nodes), sc.CamQuery("image", 0, score="margin"))
+    assert (book.residual, book.outside.residual) == (pytest.approx(-0.5), pytest.approx(0.5))
+    assert "bias -0.5 inside, +0.5 outside (units that switch, or another rival)" in book.contrast_words()
+    fixed = sc.ledger(NumpyProbe(logits, nodes), sc.CamQuery("image", 0, score="margin", rival=1))
+    assert fixed.difference.residual == pytest.approx(0)
+    assert "bias -0.5 in both" in fixed.contrast_words()
+
+
 def test_nothing_is_outside_of_everything():
     book = sc.ledger(clipped(), sc.CamQuery("image", 0, sc.Everything(), "logit"))
     assert book.outside is None
