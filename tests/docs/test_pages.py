@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.diagnosis.rule import Hit
 from tests.diagnosis import nets
 
 ROOT = Path(__file__).parents[2]
