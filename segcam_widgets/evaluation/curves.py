@@ -6,18 +6,18 @@ away are those of the region, those around it (its context), or all of them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.explain import must_be_finite
+from segcam_widgets.core.explain import score_input
 from segcam_widgets.core.probe import Probe, Progress
-from segcam_widgets.core.progress import report
-from segcam_widgets.core.query import STRONGEST, CamQuery
+from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES, ScoreInput
 from segcam_widgets.errors import UnsupportedModelError
 from segcam_widgets.evaluation.ranking import order, region_on_grid
+from segcam_widgets.evaluation.replays import Reading, readings
 
 Float = NDArray[np.float32]
 Array64 = NDArray[np.float64]
@@ -25,8 +25,8 @@ SCOPES: tuple[str, ...] = ("region", "context", "everywhere")
 """Whose pixels are taken away: the region's, all others', or all. Those outside the scope stay as they are."""
 TESTS: tuple[str, ...] = ("deletion", "insertion")
 MEASURES: tuple[str, ...] = ("score", "iou")
-BATCH = 32
-"""Images replayed together at most: more are hardly quicker each."""
+CHANNELS = "channels"
+"""The scope of a curve whose parts are not pixels but the layer's channels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +37,10 @@ class Curve:
     ----------
     map : str
         The map's name.
-    scope : {"region", "context", "everywhere"}
+    scope : {"region", "context", "everywhere", "channels"}
     test : {"deletion", "insertion"}
     fractions : ndarray, (n,) float64
-        Of the scope's pixels: taken away (deletion), or given back (insertion), 0 to 1.
+        Of the scope's pixels, or of the channels: taken away (deletion), or given back (insertion), 0 to 1.
     scores : ndarray, (draws, n) float64
         S, in the score's unit.
     ious : ndarray, (draws, n) float64
@@ -100,38 +100,49 @@ class Meter:
     ----------
     query : CamQuery
         Resolved.
-    mask : ndarray of bool, (H, W)
-        The region.
-    multilabel : bool
+    given : ScoreInput
+        What the score looks at on the unmodified prediction.
     before : ndarray of bool, (|M|,)
         Which of the region's pixels the unmodified prediction gives to the class.
+    rivals : ndarray of int, (|M|,), or None
+        For a margin against the strongest class: the strongest at each pixel of the unmodified prediction. It stays, as it does
+        in the explanation: else S would be another score where another class comes up.
     """
 
     query: CamQuery
-    mask: NDArray[np.bool_] = field(repr=False)
-    multilabel: bool
+    given: ScoreInput = field(repr=False)
     before: NDArray[np.bool_] = field(repr=False)
+    rivals: NDArray[np.intp] | None = field(repr=False, default=None)
 
     @classmethod
     def of(cls, probe: Probe, query: CamQuery, mask: NDArray[np.bool_]) -> "Meter":
         """For a resolved query."""
-        given = _score_input(probe.logits, query, mask, probe.multilabel)
-        return cls(query, mask, probe.multilabel, _of_class(given))
+        given = score_input(probe, query, mask)
+        rivals = None
+        if query.score == "margin" and given.rival is None:
+            others = given.inside.copy()
+            others[:, given.class_index] = -np.inf
+            rivals = others.argmax(1)
+        return cls(query, given, _of_class(given), rivals)
 
-    def __call__(self, logits: Float) -> tuple[float, float]:
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The region, (H, W) bool."""
+        return self.given.mask
+
+    def __call__(self, logits: Float) -> Reading:
         """(S, IoU) of (H, W, C) logits."""
-        given = _score_input(logits, self.query, self.mask, self.multilabel)
+        given = replace(self.given, logits=logits)
         after = _of_class(given)
         either = int((after | self.before).sum())
         overlap = int((after & self.before).sum()) / either if either else float("nan")
-        return SCORES[str(self.query.score)].value(given), overlap
+        return self._score(given), overlap
 
-
-def _score_input(logits: Float, query: CamQuery, mask: NDArray[np.bool_], multilabel: bool) -> ScoreInput:
-    assert isinstance(query.class_index, int)  # resolved
-    rival = None if query.rival == STRONGEST else query.rival
-    assert not isinstance(rival, str)
-    return ScoreInput(logits, mask, query.class_index, rival, multilabel)
+    def _score(self, given: ScoreInput) -> float:
+        if self.rivals is None:
+            return SCORES[str(self.query.score)].value(given)
+        inside = given.inside
+        return float((inside[:, given.class_index] - inside[np.arange(len(inside)), self.rivals]).mean())
 
 
 def _of_class(given: ScoreInput) -> NDArray[np.bool_]:
@@ -166,14 +177,8 @@ def scope_pixels(scope: str, mask: NDArray[np.bool_], size: tuple[int, int]) -> 
     return np.flatnonzero(chosen)
 
 
-def batch_size(probe: Probe, budget: int) -> int:
-    """How many images can be replayed together, at 4 bytes for every number of every layer."""
-    one = 4 * sum(int(np.prod(info.shape)) for info in probe.layers)
-    return int(np.clip(budget // max(1, one), 1, BATCH))
-
-
 def counts(pixels: int, steps: int) -> NDArray[np.intp]:
-    """How many pixels are gone at each point of a curve: 0, ..., all; fewer points where there are fewer pixels."""
+    """How many pixels (or channels) are gone at each point of a curve: 0, ..., all; fewer points where there are fewer."""
     return np.unique(np.round(np.linspace(0, pixels, steps + 1)).astype(np.intp))
 
 
@@ -238,14 +243,14 @@ class Perturbation:
             image[ranks[:k]] = given[ranks[:k]]
             yield image
 
-    def curves(self, maps: Sequence[Ranked], read: Iterator[tuple[float, float]]) -> Iterator[Curve]:
+    def curves(self, maps: Sequence[Ranked], read: Iterator[Reading]) -> Iterator[Curve]:
         """The curves out of what was read off the images, in their order."""
         whole = next(read)
         for scope in self.pixels:
             ks, none = self.points(scope), next(read)
             inner = range(len(ks) - 2)
             for ranked in maps:
-                rows: dict[str, list[list[tuple[float, float]]]] = {test: [] for test in TESTS}
+                rows: dict[str, list[list[Reading]]] = {test: [] for test in TESTS}
                 for _ in ranked.draws:
                     rows["deletion"].append([whole, *(next(read) for _ in inner), none])
                     rows["insertion"].append([none, *(next(read) for _ in inner), whole])
@@ -288,17 +293,6 @@ def perturb(
     Cancelled
     """
     layer, total = pixel_layer(probe), plan.total(maps)
-    # all batches have one size, the last filled up with what is there: one function is compiled, not two
-    batch = np.empty((min(batch_size(probe, budget), total), *plan.x.shape), np.float32)
-    found: list[tuple[float, float]] = []
-    filled = 0
-    for image, text in plan.images(maps):
-        batch[filled] = image.reshape(plan.x.shape)
-        filled += 1
-        if filled == len(batch) or len(found) + filled == total:
-            report(progress, len(found) / total, text)
-            logits = probe.replay(layer, batch)
-            must_be_finite("logits of a perturbed image", logits[:filled], layer)
-            found += [meter(logits[i]) for i in range(filled)]
-            filled = 0
+    versions = ((image.reshape(plan.x.shape), text) for image, text in plan.images(maps))
+    found = readings(probe, layer, versions, total, meter, what="a perturbed image", budget=budget, progress=progress)
     return tuple(plan.curves(maps, iter(found)))
