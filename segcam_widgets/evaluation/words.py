@@ -62,7 +62,7 @@ def _channel_words(test: ChannelTest, name: str, curve: str) -> str:
         return "cannot be compared"
     if test.every:
         place = round(luck * orders)
-        said = f"as good or better are {place} of all {orders} orders, its own among them"
+        said = f"the best of all {orders} orders" if place == 1 else f"place {place} of all {orders} orders"
     else:
         said = f"better than {orders + 1 - round(luck * (1 + orders))} of {orders} random orders"
     lost = [x for x in test.losses(name) if (x.test, x.measure, x.reference) == (curve, "score", LOUDEST)]

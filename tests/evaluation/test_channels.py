@@ -120,7 +120,9 @@ def test_two_channels_have_two_orders_and_prove_nothing(absent):
     assert sorted(map(tuple, test.orders["random order"])) == [(0, 1), (1, 0)]
     assert test.luck("seg-grad-cam", "deletion") == 0.5
     text = channels(absent, LEFT, to="mean").to_markdown()
-    assert "deletion: as good or better are 1 of all 2 orders, its own among them" in text
+    assert "deletion: the best of all 2 orders" in text
+    equal = channels(linear((1.0, 1.0))).summary()
+    assert "deletion: place 2 of all 2 orders, no better than loudest first" in equal
     assert "all 2 orders there are" in text
 
 
