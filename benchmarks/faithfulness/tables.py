@@ -152,7 +152,7 @@ def other_tests(results: Results) -> str:
 
 def context_table(results: Results) -> str:
     """Where the cause is by experiment, and how much of each map lies in it; mean and range over the networks."""
-    from benchmarks.faithfulness.context import LAYERS as layers, METHODS as methods
+    from benchmarks.faithfulness.context import LAYERS as layers, METHODS as methods, STEPS
 
     parts = []
     for way in ("pooling", "dilation"):
@@ -162,12 +162,24 @@ def context_table(results: Results) -> str:
             moved = [[one["moved"][layer][where] for one in some] for where in ("key", "square")]
             shares = [[one["shares"][layer][method] for one in some] for method in methods]
             rows.append([layer, *(_range(x, "%") for x in moved), *(_range(x) for x in shares)])
-        for name in ("occlusion", "random map", "edge map", "region mask"):
-            rows.append(
-                [f"*{name}*", "", "", _range([one["references"][name] for one in some]), *[""] * (len(methods) - 1)]
-            )
-        header = [f"by {way}", "class changes: key's cells", "class changes: square's cells", *methods]
-        parts.append(markdown_table(header, rows))
+        header = [
+            f"by {way}",
+            "class changes: key's cells",
+            "square's cells",
+            *(f"map in the key: {m}" for m in methods),
+        ]
+        beside = [
+            f"the {name} {_range([one['references'][name] for one in some])}"
+            for name in ("random map", "edge map", "region mask")
+        ]
+        occluded = _range([one["references"]["occlusion"] for one in some])
+        parts.append(
+            f"{markdown_table(header, rows)}\nThe key is {1 / 16:.2f} of the image. Of their positive mass in it have "
+            f"{several(beside)}; the fall of S when squares of the image are made ground, one after the other, has {occluded}.\n"
+        )
+    failed = [key for key, one in sorted(results["context"].items()) if not one["learned"]]
+    if failed:
+        parts.append(f"Left out, because they did not learn the rule in {STEPS} steps: {', '.join(failed)}.\n")
     return "\n".join(parts)
 
 

@@ -6,7 +6,7 @@ features, pixels cannot be taken away to any effect, for there is nothing in the
 elsewhere.
 
 Dreyer et al., "Revealing hidden context bias in segmentation and object detection through concept-specific explanations",
-arXiv 2211.11426, compare channels' attributions so, for segmentation and detection.
+arXiv 2211.11426, compare attributions to channels for their faithfulness, in segmentation and detection.
 """
 
 import itertools
