@@ -17,6 +17,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 import segcam_widgets as sc
+from benchmarks.faithfulness.study import CONTEXT_LAYERS as LAYERS, CONTEXT_METHODS as METHODS, CONTEXT_STEPS as STEPS
 from segcam_widgets.core.grid import resize_bilinear
 from segcam_widgets.evaluation.references import REFERENCES, Scene
 
@@ -33,17 +34,9 @@ WAYS = {
     "dilation": "four convolutions of the bottleneck, dilated by 1, 2, 4 and 4",
 }
 """How what is known of the key gets to the square."""
-LAYERS = ("bottleneck_a", "bottleneck_b", "bottleneck_c", "bottleneck_d", "dec2", "dec1", "dec0")
-METHODS = {
-    "seg-grad-cam, zero": ("seg-grad-cam", "zero"),
-    "seg-grad-cam, mean": ("seg-grad-cam", "mean"),
-    "seg-grad-cam, midpoint": ("seg-grad-cam", "midpoint"),
-    "hirescam": ("hirescam", "zero"),
-    "layercam": ("layercam", "zero"),
-}
 NETWORKS, LEARNED = 3, 0.95
 """So many networks of each kind that name at least this share of the squares' pixels rightly; seeds are taken from 0 on."""
-STEPS, BATCH, IMAGES = 1000, 16, 16
+BATCH, IMAGES = 16, 16
 
 
 class Scenes:

@@ -31,6 +31,16 @@ FILLS = ("blur", "mean")
 TO = ("zero", "mean")
 DRAWS, STEPS, ORDERS = 9, 8, 19
 MOSAICS = tuple(range(8))
+CONTEXT_LAYERS = ("bottleneck_a", "bottleneck_b", "bottleneck_c", "bottleneck_d", "dec2", "dec1", "dec0")
+CONTEXT_METHODS = {
+    "seg-grad-cam, zero": ("seg-grad-cam", "zero"),
+    "seg-grad-cam, mean": ("seg-grad-cam", "mean"),
+    "seg-grad-cam, midpoint": ("seg-grad-cam", "midpoint"),
+    "hirescam": ("hirescam", "zero"),
+    "layercam": ("layercam", "zero"),
+}
+CONTEXT_STEPS = 1000
+"""Of the planted networks' training."""
 Record = dict[str, Any]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.faithfulness import luck
-from benchmarks.faithfulness.study import DRAWS, FILLS, METHODS, Record
+from benchmarks.faithfulness.study import CONTEXT_LAYERS, CONTEXT_METHODS, CONTEXT_STEPS, DRAWS, FILLS, METHODS, Record
 from segcam_widgets.evaluation.similarity import spearman
 
 SCOPES = {"region": "the region", "context": "its context", "everywhere": "everywhere"}
@@ -152,21 +152,19 @@ def other_tests(results: Results) -> str:
 
 def context_table(results: Results) -> str:
     """Where the cause is by experiment, and how much of each map lies in it; mean and range over the networks."""
-    from benchmarks.faithfulness.context import LAYERS as layers, METHODS as methods, STEPS
-
     parts = []
     for way in ("pooling", "dilation"):
         some = [one for one in records(results, "context", way=way) if one["learned"]]
         rows = []
-        for layer in layers:
+        for layer in CONTEXT_LAYERS:
             moved = [[one["moved"][layer][where] for one in some] for where in ("key", "square")]
-            shares = [[one["shares"][layer][method] for one in some] for method in methods]
+            shares = [[one["shares"][layer][method] for one in some] for method in CONTEXT_METHODS]
             rows.append([layer, *(_range(x, "%") for x in moved), *(_range(x) for x in shares)])
         header = [
             f"by {way}",
             "class changes: key's cells",
             "square's cells",
-            *(f"map in the key: {m}" for m in methods),
+            *(f"map in the key: {m}" for m in CONTEXT_METHODS),
         ]
         beside = [
             f"the {name} {_range([one['references'][name] for one in some])}"
@@ -179,7 +177,7 @@ def context_table(results: Results) -> str:
         )
     failed = [key for key, one in sorted(results["context"].items()) if not one["learned"]]
     if failed:
-        parts.append(f"Left out, because they did not learn the rule in {STEPS} steps: {', '.join(failed)}.\n")
+        parts.append(f"Left out, because they did not learn the rule in {CONTEXT_STEPS} steps: {', '.join(failed)}.\n")
     return "\n".join(parts)
 
 
