@@ -124,7 +124,9 @@ def ask(net, diagnose=None):
     """Build a network, prove it (raises BrokenProof), and have it diagnosed by `diagnose` (default: the package's)."""
     began = time.perf_counter()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The object being serialized includes", UserWarning)  # the lambda layer of one network
+        warnings.filterwarnings(
+            "ignore", "The object being serialized includes", UserWarning
+        )  # the lambda layer of one network
         built = net.build()
         bench = Bench(built)
         try:
