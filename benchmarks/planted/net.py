@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from .prove import Built
 
 UNDECIDED = "undecided"  # a headline that names no cause, under whatever code
-PLANTS = "SC101 SC103 SC104 SC302 SC209 SC102 SC107 SC202 SC201 SC212 SC207 SC205 SC203 SC204 SC208 SC206 SC105 SC106 SC213"  # in the order of the decision table
+PLANTS = (  # in the order of the decision table
+    "SC101 SC103 SC104 SC302 SC209 SC102 SC107 SC202 SC201 SC212 SC207 SC205 SC203 SC204 SC208 SC206 SC105 SC106 SC213"
+)
 CAUSES = frozenset(PLANTS.split())
 FAMILIES = (*PLANTS.split(), UNDECIDED, "SC211", "SC215", "SC216")
 

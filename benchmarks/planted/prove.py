@@ -72,6 +72,8 @@ class Bench:
     def margin(self, logits=None):
         """The mean margin over B."""
         logits = self.cut.logits if logits is None else logits
+        if not self.carried.any():
+            return float("nan")
         return float(engine.margin(logits, self.built.target, self.built.head)[self.carried].mean())
 
     def lost(self, logits):

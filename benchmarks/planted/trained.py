@@ -94,6 +94,26 @@ def diluted(name, seed, outputs):
     return built(name, seed, partial(change, outputs), proof, score="centered_logit")
 
 
+def steep(name, seed):
+    """A square root after features that are zero on the ground: its slope is infinite there."""
+
+    def change(root, *, image, feat, w, b, rng):
+        return conv(ops.sqrt(feat) if root else feat, *pair(w, b), "logits"), "1x1"
+
+    def proof(bench):
+        slope = np.broadcast_to(np.array([1.0, -1.0]), bench.cut.logits.shape)
+        finite = np.isfinite(bench.cut.gradient("feat", slope)).all()
+        twin = Bench(built(name, seed, partial(change, False), None))
+        return [
+            Claim("the gradient is finite", float(finite), not finite),
+            Claim("the logits are finite", 1.0, bool(np.isfinite(bench.cut.logits).all())),
+            *claims.predicted(bench),
+            *claims.twin_has_a_map(twin),
+        ]
+
+    return built(name, seed, partial(change, True), proof)
+
+
 def elsewhere(name, seed):
     x, mask = looked_at(name)
 
@@ -285,6 +305,7 @@ def texture(name, seed, tail):
 
 
 TAILS = ("1x1", "hidden", "bn", "sigmoid", "maximum", "ten", "relu6", "residual")
+MORE = ((0, "3x3"), (1, "gelu"), (3, "unet"), (6, "average"), (7, "float16"))
 SURE = ((0, "probability"), (2, "log_probability"), (4, "probability"), (5, "log_probability"), (7, "probability"))
 DILUTED = ((0, 10), (1, 5), (3, 10), (4, 4), (6, 10))
 STEPS = ((0, "round"), (1, "stop"), (3, "round"), (4, "stop"), (6, "round"))
@@ -292,9 +313,10 @@ BY_SEED = (
     ("SC202", shifted, (0, 1, 2, 3, 5, 6)), ("SC207", elsewhere, (0, 1, 4, 6, 7)), ("SC204", zero_above, (0, 1, 3, 5, 7)),
     ("SC208", outweighed, (0, 2, 3, 4, 6)), ("SC302", clipped, (1, 2, 5, 7)), ("SC102", shut, (0, 3, 4, 7)),
     ("SC104", dead, (1, 2, 5, 6)), ("SC206", carried, (0, 1, 2, 6, 7)), ("SC209", underflow, (0, 3, 6)),
+    ("SC103", steep, (1, 2, 4)),
 )  # fmt: skip
 BY_SEED_AND_KIND = (
-    ("SC205", absent, tuple(zip(SEEDS, TAILS, strict=True))), ("SC201", sure, SURE), ("SC212", diluted, DILUTED),
+    ("SC205", absent, (*zip(SEEDS, TAILS, strict=True), *MORE)), ("SC201", sure, SURE), ("SC212", diluted, DILUTED),
     ("SC107", stepped, STEPS),
 )  # fmt: skip
 
@@ -307,7 +329,7 @@ def nets():
     for code, make, kinds in BY_SEED_AND_KIND:
         for seed, kind in kinds:
             name = f"trained {seed}, {kind}"
-            yield one(code, name, partial(make, f"trained {code} {seed}", seed, kind), used=False)
+            yield one(code, name, partial(make, f"trained {code} {seed} {kind}", seed, kind), used=False)
     for seed in (0, 1, 7):
         name = f"trained {seed}, no texture"
         yield one("SC213", name, partial(only_ground, f"only ground {seed}", seed), {"SC105"}, used=False)

@@ -86,8 +86,8 @@ def dots_and_skip(name, joint):
 def absent_and_outweighed(name, tail="1x1"):
     """One channel must be high, the other must not be higher; the second outweighs the first everywhere."""
     rng = generator(name)
-    part = picture(rng, [1.0, 2.1], [0.0, 3.0], noise=0.04)
-    model = network(tail, part.x, np.eye(2), [[2.0, 0], [-4.0, 0]], [7.6, 0], rng=rng)
+    part = picture(rng, [1.0, 1.1], [0.0, 2.0], noise=0.02)
+    model = network(tail, part.x, np.eye(2), [[4.0, 0], [-4.0, 0]], [3.0, 0], rng=rng)
 
     def proof(bench):
         return [
