@@ -8,7 +8,7 @@ from statistics import median
 
 from .net import FAMILIES
 from .run import Answer
-from .targets import both_named, judged, planted
+from .targets import judged, planted
 
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parent.parent.parent / "docs" / "rules.md"
@@ -55,17 +55,6 @@ def misses(answers):
     return "".join(lines) or "None.\n"
 
 
-def others(answers):
-    """Two causes, traps and look-alikes: what was said of each."""
-    rows = []
-    for kind in ("two", "trap", "look-alike"):
-        for a in answers:
-            if a.kind == kind:
-                good = both_named(a) if kind == "two" else not a.says_absence if kind == "trap" else not a.issues
-                rows.append([a.name, ", ".join(a.named) or "nothing", "" if good else "**miss**"])
-    return table(["network", "said", ""], rows)
-
-
 def number(values):
     values = [v for v in values if v is not None]
     return f"{median(values):.2f}" if values else "-"
@@ -108,7 +97,7 @@ def text_of(answers):
         f"{len(answers)} networks, {sum(not a.used for a in answers)} of them trained and not used to choose any threshold; "
         f"{sum(a.claims for a in answers)} claims about them, all of which hold.\n\n{targets(answers)}\n"
         f"Hand-set networks:\n\n{confusion(used)}\nTrained networks:\n\n{confusion(unused)}\n"
-        f"Of {len(asked)} blank maps of a class that is predicted, {true} are of one coded by absence by the unused intervention "
+        f"Of {len(asked)} blank maps of a predicted class, {true} are of one coded by absence by the unused intervention "
         f"(the region raised to random cells of the rest loses half of it or more, faded activations a tenth or less).\n\n"
         f"Remedies beside chance (medians; 32 draws of random weights with the same signs):\n\n{remedies(answers)}\n"
         f"What misses:\n\n{misses(answers)}"

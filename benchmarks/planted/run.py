@@ -110,7 +110,7 @@ def remedies_of(probe, findings):
             **{name: finite(value) for name, value in said.items()},
             "own_gain": finite(engine.gain(np.asarray(explanation.cam, float), np.asarray(explanation.mask))),
             "own_chance": None if draws is None else finite(np.median(draws)),
-            "own_reach": None if draws is None else float(np.mean(np.array(draws) >= 0.5)),
+            "own_reach": None if draws is None or np.isnan(draws).any() else float(np.mean(np.array(draws) >= 0.5)),
         })  # fmt: skip
     return found
 
