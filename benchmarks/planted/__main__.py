@@ -17,7 +17,9 @@ from . import page, run, suite, targets
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.planted", description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="TEXT", help="the networks with this in their name")
-    parser.add_argument("--write", action="store_true", help=f"keep the answers, and put the tables into {page.PAGE.name}")
+    parser.add_argument(
+        "--write", action="store_true", help=f"keep the answers, and put the tables into {page.PAGE.name}"
+    )
     parser.add_argument("--json", metavar="PATH", type=Path, help="also write the answers here")
     given = parser.parse_args(arguments)
     if given.write and given.only:

@@ -1,6 +1,7 @@
 """What the networks are built of: pictures of known levels, layers of known weights, and tails of every kind."""
 
 from dataclasses import dataclass
+from functools import partial
 from zlib import crc32
 
 import keras
@@ -46,7 +47,7 @@ def picture(rng, inside, outside, noise=0.15, mask=None):
 
 
 @keras.saving.register_keras_serializable("planted")
-class given(keras.initializers.Initializer):  # noqa: N801 - reads as a verb: kernel_initializer=given(weights)
+class given(keras.initializers.Initializer):
     """An initializer: these numbers."""
 
     def __init__(self, values):
@@ -75,7 +76,7 @@ def blur(weights, size=3):
     return np.tile(np.asarray(weights)[None, None] / size**2, (size, size, 1, 1))
 
 
-def features(x, mix, tail="1x1", name="feat", activation="relu", bias=None):
+def features(x, mix, tail="1x1", name="feat", *, activation="relu", bias=None):
     """Channels out of the picture's, at half the size where the tail brings it back."""
     if tail in COARSE:
         return conv(x, blur(mix, 2), bias, name, strides=2, activation=activation)
@@ -85,7 +86,12 @@ def features(x, mix, tail="1x1", name="feat", activation="relu", bias=None):
 def folded_norm(x, weights, bias, rng):
     """Batch normalisation with a history, and the weights after it that undo it."""
     k = len(weights)
-    gamma, beta, mean, variance = rng.uniform(0.5, 1.5, k), rng.normal(0, 0.3, k), rng.normal(0, 1, k), rng.uniform(0.2, 2, k)
+    gamma, beta, mean, variance = (
+        rng.uniform(0.5, 1.5, k),
+        rng.normal(0, 0.3, k),
+        rng.normal(0, 1, k),
+        rng.uniform(0.2, 2, k),
+    )
     slope = gamma / np.sqrt(variance + 1e-3)
     x = layers.BatchNormalization(
         beta_initializer=given(beta), gamma_initializer=given(gamma), moving_mean_initializer=given(mean),
@@ -113,25 +119,28 @@ def with_deep_path(x, weights):
 
 def before_head(kind, x, weights, bias, rng):
     """The part of a tail that still has channels: (tensor, weights, bias) whose product is what was asked for."""
+    k = len(weights)
     if kind == "hidden":
-        return conv(x, np.eye(len(weights)), np.full(len(weights), 0.1), "hidden", activation="relu"), weights, bias - 0.1 * weights.sum(0)
-    if kind == "bn":
-        return folded_norm(x, weights, bias, rng)
-    if kind == "gelu":
-        return conv(x, 4 * np.eye(len(weights)), name="smooth", activation="gelu"), weights / 4, bias
-    if kind == "bilinear":
-        return layers.UpSampling2D(2, interpolation="bilinear", name="up")(x), weights, bias
-    if kind == "average":
-        return layers.AveragePooling2D(2, name="pool")(x), weights, bias
-    if kind == "maximum":
-        return layers.MaxPooling2D(2, name="pool")(x), weights, bias
-    if kind == "residual":
-        return with_neighbours(x, weights, rng), weights, bias
-    if kind == "unet":
-        return *with_deep_path(x, weights), bias
-    if kind == "relu6":
-        return layers.ReLU(6, name="relu6")(x), weights, bias
+        x, bias = conv(x, np.eye(k), np.full(k, 0.1), "hidden", activation="relu"), bias - 0.1 * weights.sum(0)
+    elif kind == "bn":
+        x, weights, bias = folded_norm(x, weights, bias, rng)
+    elif kind == "gelu":
+        x, weights = conv(x, 4 * np.eye(k), name="smooth", activation="gelu"), weights / 4
+    elif kind == "residual":
+        x = with_neighbours(x, weights, rng)
+    elif kind == "unet":
+        x, weights = with_deep_path(x, weights)
+    elif kind in RESIZED:
+        x = RESIZED[kind]()(x)
     return x, weights, bias
+
+
+RESIZED = {
+    "bilinear": partial(layers.UpSampling2D, 2, interpolation="bilinear", name="up"),
+    "average": partial(layers.AveragePooling2D, 2, name="pool"),
+    "maximum": partial(layers.MaxPooling2D, 2, name="pool"),
+    "relu6": partial(layers.ReLU, 6, name="relu6"),
+}
 
 
 def spread_over(count, weights, bias):
@@ -153,7 +162,12 @@ def logits_of(kind, x, weights, bias, rng):
     if kind == "transposed":
         kernel = np.tile(weights.T[None, None], (2, 2, 1, 1))
         return layers.Conv2DTranspose(
-            weights.shape[1], 2, strides=2, kernel_initializer=given(kernel), bias_initializer=given(bias), name="logits"
+            weights.shape[1],
+            2,
+            strides=2,
+            kernel_initializer=given(kernel),
+            bias_initializer=given(bias),
+            name="logits",
         )(x)
     return conv(x, weights, bias, "logits")
 
@@ -182,7 +196,7 @@ def policy_of(kind):
     return Policy("mixed_float16" if kind == "float16" else "float32")
 
 
-def network(kind, x, mix, weights, bias, rng, *, skip=None, skip_weights=None, activation="relu", feat_bias=None):
+def network(kind, x, mix, weights, bias, *, rng, skip=None, skip_weights=None, activation="relu", feat_bias=None):
     """Picture to features ("feat"), if asked to a second layer of them that goes round ("skip"), to a tail."""
     with policy_of(kind):
         image = keras.Input(x.shape, name="image")

@@ -1,4 +1,4 @@
-"""Hand-set networks whose map is blank for what happens to the gradient or to the score on its way."""
+"""Hand-set networks whose map is blank for what happens to the gradient on its way."""
 
 from functools import partial
 
@@ -56,7 +56,9 @@ def not_finite(name, how):
 
     def proof(bench):
         slope = np.broadcast_to(np.array([1.0, -1.0]), bench.cut.logits.shape)
-        finite = np.isfinite(bench.cut.gradient(target, slope)).all() and np.isfinite(bench.cut.activations(target)).all()
+        finite = (
+            np.isfinite(bench.cut.gradient(target, slope)).all() and np.isfinite(bench.cut.activations(target)).all()
+        )
         twin = conv_only(part)
         healthy = np.isfinite(twin.pooled()[0]).all()
         return [
@@ -88,7 +90,11 @@ def dead(name, tail="1x1", skip=False):
     def proof(bench):
         brighter = np.asarray(bench.cut._run(part.x * 5)["feat"])
         return [
-            Claim("largest activation", float(bench.cut.activations("feat").max()), not bench.cut.activations("feat").any()),
+            Claim(
+                "largest activation",
+                float(bench.cut.activations("feat").max()),
+                not bench.cut.activations("feat").any(),
+            ),
             claim_at_least("largest activation of a picture five times as bright", brighter.max(), 0.5),
             *claims.predicted(bench),
         ]
@@ -98,11 +104,16 @@ def dead(name, tail="1x1", skip=False):
 
 def clipped(name, how):
     """A ReLU on the logits: class 0 is what is left where every logit is zero."""
-    rng, part, image, a = start(name)
+    _, part, image, a = start(name)
     weights, bias = np.array([[-1.0, -1.0], [-1.0, 2.0]]), np.array([-0.5, -0.5])
     if how == "ten":
-        weights, bias = np.pad(weights, ((0, 0), (0, 8)), constant_values=-1.0), np.pad(bias, (0, 8), constant_values=-2.0)
-    z = conv(a, weights, bias, "logits" if how == "inside" else "linear", activation="relu" if how == "inside" else None)
+        weights, bias = (
+            np.pad(weights, ((0, 0), (0, 8)), constant_values=-1.0),
+            np.pad(bias, (0, 8), constant_values=-2.0),
+        )
+    z = conv(
+        a, weights, bias, "logits" if how == "inside" else "linear", activation="relu" if how == "inside" else None
+    )
     if how in ("layer", "ten"):
         z = layers.ReLU(name="logits")(z)
     elif how == "moved":
@@ -121,7 +132,7 @@ def clipped(name, how):
 
 def shut(name, how):
     """The units after the layer are closed or full, wherever the region looks."""
-    rng, part, image, a = start(name, ([1.0, 0.1], [0.3, 1.0]) if how == "full here" else TOLD)
+    _, part, image, a = start(name, ([1.0, 0.1], [0.3, 1.0]) if how == "full here" else TOLD)
     weights, bias, skips, moves = FOR, [1.0, 0], (), False
     if how == "closed":
         h = conv(a, np.eye(2), [-9.0, -9.0], "hidden", activation="relu")
@@ -146,7 +157,12 @@ def shut(name, how):
             claim_at_most("a little noise: largest change", claims.moved(bench, 1e-3), 0),
         ]  # fmt: skip
         swapped = claims.moved(bench)
-        return [*found, claim_at_least("random cells: change", swapped, 0.5) if moves else claim_at_most("random cells: change", swapped, 0)]
+        return [
+            *found,
+            claim_at_least("random cells: change", swapped, 0.5)
+            if moves
+            else claim_at_most("random cells: change", swapped, 0),
+        ]
 
     return Built(closed(image, y), part.x, proof, skips=skips)
 
@@ -205,88 +221,12 @@ def underflow(name, how, policy="mixed_float16"):
     def proof(bench):
         single = Bench(underflow(name, how, "float32"))
         return [
-            is_blank(bench), *claims.predicted(bench), claim_at_most("labels that differ", (bench.said != single.said).mean(), 0.01),
+            is_blank(bench), *claims.predicted(bench),
+            claim_at_most("labels that differ", (bench.said != single.said).mean(), 0.01),
             *claims.twin_has_a_map(single),
         ]  # fmt: skip
 
     return Built(closed(image, y), part.x, proof)
-
-
-def shifted(name, tail="1x1", shift=4.0, k=3):
-    """All logits fall with the layer, class 0's least."""
-    rng, part, image, _ = start(name)
-    truth = np.pad(FOR, ((0, 0), (0, k - 2)))
-
-    def build(by):
-        i = keras.Input(part.x.shape)
-        y = logits_of(tail, features(i, np.eye(2), tail), truth - by, [0.0] * 2 + [-2.0] * (k - 2), generator(name))
-        return Built(closed(i, y, tail), part.x, None, score="logit")
-
-    def proof(bench):
-        twin = build(0.0)
-        return [is_blank(bench), *claims.predicted(bench), *claims.same_function(bench, twin), *claims.twin_has_a_map(Bench(twin))]
-
-    return Built(build(shift).model, part.x, proof, score="logit")
-
-
-def saturated(name, tail, score):
-    """So sure that the probability has no slope left; a thousandth of the logits says the same, with one."""
-    _, part, _, _ = start(name)
-
-    def build(heat):
-        i = keras.Input(part.x.shape)
-        y = logits_of(tail, features(i, np.eye(2), tail), heat * FOR, [-heat * (tail == "multi"), 0.0], generator(name))
-        return Built(closed(i, y, tail), part.x, None, score=score, head=HEADS.get(tail, "softmax"))
-
-    def proof(bench):
-        twin = Bench(build(1.0))
-        return [is_blank(bench), *claims.predicted(bench), *claims.same_labels(bench, twin), *claims.twin_has_a_map(twin)]
-
-    hot = build(1e3)
-    inner = part.mask & Bench(hot).said  # without the doubtful pixels of a border
-    return Built(hot.model, part.x, proof, region=inner, score=score, head=hot.head)
-
-
-def diluted(name, outputs, tail="1x1"):
-    """Outputs that are never used rise with everything: the mean of all logits outweighs class 0's rise."""
-    _, part, _, _ = start(name)
-
-    def build(n):
-        unused = n - 2
-        weights = np.hstack([[[0.4, -1.0], [0.0, 1.0]], np.tile([[2.5], [1.0]], unused)])
-        i = keras.Input(part.x.shape)
-        y = logits_of(tail, features(i, np.eye(2), tail), weights, [0.2, 0.0] + [-40.0] * unused, generator(name))
-        return Built(closed(i, y, tail), part.x, None, score="centered_logit")
-
-    def proof(bench):
-        twin = build(2)
-        ours, theirs = np.asarray(bench.built.model(part.x[None])), np.asarray(twin.model(part.x[None]))
-        return [
-            is_blank(bench), *claims.predicted(bench), *claims.twin_has_a_map(Bench(twin)),
-            claim_at_most("probabilities without the unused outputs differ by", np.abs(ours[..., :2] - theirs).max(), 1e-3),
-        ]  # fmt: skip
-
-    return Built(build(outputs).model, part.x, proof, score="centered_logit")
-
-
-def elsewhere(name, how):
-    """Asked where the class is not predicted."""
-    rng, part, image, a = start(name)
-    tail = how if how in HEADS else "1x1"
-    if how in ("third", "multi"):
-        weights, bias, region, target = np.hstack([FOR, [[-1.0], [-1.5]]]), [0, 0, -0.5], "everything", 2
-    else:
-        weights, bias, region, target = np.array([[-1.0, 1.0], [-1.0, 2.0]]), [0.4, 0], ~part.mask, 0
-    y = logits_of(tail, a, weights, bias, rng)
-
-    def proof(bench):
-        m = bench.cut.logits[..., target] - (0 if how == "multi" else np.delete(bench.cut.logits, target, -1).max(-1))
-        return [
-            claim_at_most("share of the region that carries the class", bench.share(), 0.1),
-            claim_at_most("mean margin", m[bench.region].mean(), -0.5), is_blank(bench),
-        ]  # fmt: skip
-
-    return Built(closed(image, y, tail), part.x, proof, target=target, region=region, head=HEADS.get(tail, "softmax"))
 
 
 def nets():
@@ -307,14 +247,3 @@ def nets():
     for how in ("all", "for it"):
         for seed in range(2):
             yield one("SC209", f"underflow, {how}, {seed}", partial(underflow, f"underflow {how} {seed}", how))
-    for tail in ("1x1", "3x3", "bn", "transposed", "gelu"):
-        yield one("SC202", f"shift, {tail}", partial(shifted, f"shift {tail}", tail))
-    for tail, score in (
-        ("1x1", "probability"), ("1x1", "log_probability"), ("bn", "probability"), ("sigmoid", "probability"),
-        ("multi", "probability"), ("bilinear", "log_probability"),
-    ):  # fmt: skip
-        yield one("SC201", f"sure, {tail}, {score}", partial(saturated, f"sure {tail} {score}", tail, score))
-    for outputs, tail in ((3, "1x1"), (5, "hidden"), (10, "1x1"), (10, "bn")):
-        yield one("SC212", f"diluted, {outputs} outputs, {tail}", partial(diluted, f"diluted {outputs} {tail}", outputs, tail))
-    for how in ("third", "rest", "multi", "sigmoid"):
-        yield one("SC207", f"elsewhere, {how}", partial(elsewhere, f"elsewhere {how}", how))

@@ -8,7 +8,15 @@ from keras import layers
 
 from . import claims
 from .blocks import (
-    HEADS, SIZE, TAILS, Part, closed, conv, generator, network, picture,
+    HEADS,
+    SIZE,
+    TAILS,
+    Part,
+    closed,
+    conv,
+    generator,
+    network,
+    picture,
 )  # fmt: skip
 from .net import UNDECIDED, one
 from .prove import Bench, Built, claim_at_least, claim_at_most, is_blank
@@ -37,7 +45,7 @@ def absent(name, tail="1x1", k=2, friends=0):
     weights = against(k, rng)
     weights[:friends] *= -0.02
     bias = [-0.3 * pull_of(tail, weights).sum(), 0]
-    model = network(tail, part.x, mix, weights, bias, rng)
+    model = network(tail, part.x, mix, weights, bias, rng=rng)
     return Built(model, part.x, claims.absence, head=HEADS.get(tail, "softmax"))
 
 
@@ -48,7 +56,7 @@ def carried_by_skip(name, tail="1x1", k=2):
     mix, skip = np.vstack([rng.uniform(0.8, 1.2, k), np.zeros(k)]), [[0.0], [1.0]]
     weights = against(k, rng, total=0.6)
     bias = [0.6 - 1.2, 0.0]
-    model = network(tail, part.x, mix, weights, bias, rng, skip=skip, skip_weights=[[3.0, 0.0]])
+    model = network(tail, part.x, mix, weights, bias, rng=rng, skip=skip, skip_weights=[[3.0, 0.0]])
     return Built(model, part.x, claims.bypass, head=HEADS.get(tail, "softmax"))
 
 
@@ -81,7 +89,9 @@ def peaks(name, kind):
         strong = conv(a, [[1.0]], [-0.6], "strong", activation="relu")
         strong, flat = layers.AveragePooling2D(3, 1, "same")(strong), layers.AveragePooling2D(3, 1, "same")(a)
         scale = float(kind)
-        y = conv(layers.Concatenate()([strong, flat]), [[40 * scale, 0], [-8.0 * scale, 0]], [-0.4 * scale, 0], "logits")
+        y = conv(
+            layers.Concatenate()([strong, flat]), [[40 * scale, 0], [-8.0 * scale, 0]], [-0.4 * scale, 0], "logits"
+        )
     return Built(closed(image, y), part.x, cancels)
 
 
@@ -112,7 +122,7 @@ def shifted_zero(name, tail="1x1", shift=3.0, k=2):
     def build(zero):
         bias = [-0.5 * pull.sum() + zero * pull.sum(), 0]
         return network(
-            tail, part.x, mix, weights, bias, generator(name), activation=None, feat_bias=np.full(k, -zero)
+            tail, part.x, mix, weights, bias, rng=generator(name), activation=None, feat_bias=np.full(k, -zero)
         )  # fmt: skip
 
     def proof(bench):
@@ -139,7 +149,9 @@ def bent(name, activation):
         return [
             *claims.presence(bench),
             claim_at_least("random cells in the first channel alone: lost", bench.after("swap", channels=[0])[0], 0.5),
-            claim_at_most("random cells in the negative channel alone: lost", bench.after("swap", channels=[1])[0], 0.05),
+            claim_at_most(
+                "random cells in the negative channel alone: lost", bench.after("swap", channels=[1])[0], 0.05
+            ),
             claim_at_most("largest activation of the negative channel", bench.cut.activations("feat")[..., 1].max(), 0),
         ]
 
@@ -153,7 +165,7 @@ def outweighed(name, tail="1x1", weight=2.0):
     mix = [[1.0, 0.0], [0.0, 2.0]]
     weights = np.array([[weight, 0.0], [-0.9 * weight, 0.0]])
     bias = [1.8 * weight - weight / 2, 0.0]
-    model = network(tail, part.x, mix, weights, bias, rng)
+    model = network(tail, part.x, mix, weights, bias, rng=rng)
 
     def proof(bench):
         return [
@@ -182,7 +194,7 @@ def silent_friend(name, tail="1x1"):
     mask = drawn()
     part = picture(rng, [0.2, 0.2, 0.0], [1.2, 1.2, 0.0], mask=mask)
     weights = np.vstack([against(2, rng, total=1.2), [[1.5, 0.0]]])
-    model = network(tail, part.x, np.eye(3), weights, [3.0, 0.0], rng)
+    model = network(tail, part.x, np.eye(3), weights, [3.0, 0.0], rng=rng)
 
     def proof(bench):
         x = part.x.copy()
@@ -200,12 +212,12 @@ def silent_friend(name, tail="1x1"):
     return Built(model, part.x, proof, region=on_grid(mask, tail))
 
 
-def always(name, tail="1x1", levels=(0.5, 1.2), bias=12.0, region="drawn", proof=claims.nothing, noise=0.15):
+def always(name, tail="1x1", levels=(0.5, 1.2), bias=12.0, *, region="drawn", proof=claims.nothing, noise=0.15):
     """Class 0 everywhere, by bias: the layer is against it and decides nothing."""
     rng = generator(name)
     mask = drawn()
     part = picture(rng, [levels[0]] * 2, [levels[1]] * 2, mask=mask, noise=noise)
-    model = network(tail, part.x, np.eye(2), against(2, rng, total=1.0), [bias, 0.0], rng)
+    model = network(tail, part.x, np.eye(2), against(2, rng, total=1.0), [bias, 0.0], rng=rng)
     region = on_grid(mask, tail) if region == "drawn" else region
     return Built(model, part.x, proof, region=region, head=HEADS.get(tail, "softmax"))
 
@@ -255,32 +267,29 @@ def valley(name):
     return Built(built.model, part.x, proof)
 
 
-SKIPPED = ("1x1", "3x3", "bn", "bilinear", "residual", "gelu", "float16")
+# cause, what it is called, how it is built, its kinds, what its random numbers are drawn by
+SERIES = (
+    ("SC205", "absent", absent, TAILS, "absent"),
+    ("SC206", "skip", carried_by_skip, ("1x1", "3x3", "bn", "bilinear", "residual", "gelu", "float16"), "skip"),
+    ("SC203", "dots", peaks, ("maximum", "centre", "1", "2"), "dots"),
+    ("SC204", "zero above", shifted_zero, ("1x1", "ten", "bn", "transposed", "sigmoid"), "zero"),
+    ("SC204", "two signs", bent, ("tanh", "leaky_relu", "elu"), "bent"),
+    ("SC208", "outweighed", outweighed, ("1x1", "hidden", "bilinear", "ten", "multi"), "outweighed"),
+    ("SC106", "silent", silent_friend, ("1x1", "residual", "hidden"), "silent"),
+    ("SC105", "one colour", no_contrast, ("1x1", "hidden", "average"), "flat"),
+    ("SC213", "always", always, ("1x1", "bn", "average", "multi"), "always"),
+)
+CHANNELS = ((3, 0), (8, 0), (16, 0), (32, 0), (64, 0), (64, 1), (32, 2))  # of which so many are weakly for the class
 
 
 def nets():
     """All of this module."""
-    for tail in TAILS:
-        yield one("SC205", f"absent, {tail}", partial(absent, f"absent {tail}", tail))
-    for k, friends in ((3, 0), (8, 0), (16, 0), (32, 0), (64, 0), (64, 1), (32, 2)):
+    for code, label, make, kinds, draws in SERIES:
+        for kind in kinds:
+            yield one(code, f"{label}, {kind}", partial(make, f"{draws} {kind}", kind))
+    for k, friends in CHANNELS:
         name = f"absent, {k} channels" + (f", {friends} weakly for it" if friends else "")
         yield one("SC205", name, partial(absent, name, "1x1", k, friends))
-    for tail in SKIPPED:
-        yield one("SC206", f"skip, {tail}", partial(carried_by_skip, f"skip {tail}", tail))
-    for kind in ("maximum", "centre", "1", "2"):
-        yield one("SC203", f"dots, {kind}", partial(peaks, f"dots {kind}", kind))
-    for tail in ("1x1", "ten", "bn", "transposed", "sigmoid"):
-        yield one("SC204", f"zero above, {tail}", partial(shifted_zero, f"zero {tail}", tail))
-    for activation in ("tanh", "leaky_relu", "elu"):
-        yield one("SC204", f"two signs, {activation}", partial(bent, f"bent {activation}", activation))
-    for tail in ("1x1", "hidden", "bilinear", "ten", "multi"):
-        yield one("SC208", f"outweighed, {tail}", partial(outweighed, f"outweighed {tail}", tail))
-    for tail in ("1x1", "residual", "hidden"):
-        yield one("SC106", f"silent, {tail}", partial(silent_friend, f"silent {tail}", tail))
-    for tail in ("1x1", "hidden", "average"):
-        yield one("SC105", f"one colour, {tail}", partial(no_contrast, f"flat {tail}", tail))
-    for tail in ("1x1", "bn", "average", "multi"):
-        yield one("SC213", f"always, {tail}", partial(always, f"always {tail}", tail))
-    for name, build in (("hat", hat), ("valley", valley)):
-        yield one(UNDECIDED, name, partial(build, name))
+    yield one(UNDECIDED, "hat", partial(hat, "hat"))
     yield one(UNDECIDED, "hat, high", partial(hat, "hat high", 5.0))
+    yield one(UNDECIDED, "valley", partial(valley, "valley"))

@@ -8,10 +8,10 @@ from keras import layers
 
 from . import claims, engine
 from .blocks import HEADS, closed, conv, features, generator, logits_of, network, picture
-from .by_gradient import conv_only, diluted, saturated, shifted
 from .by_layer import absent
+from .by_score import diluted, saturated, shifted
 from .net import look_alike
-from .prove import Bench, Built, Claim, claim_at_least, claim_at_most, is_blank
+from .prove import Built, claim_at_least, claim_at_most, is_blank
 
 
 def healthy(bench):
@@ -27,7 +27,7 @@ def faint(name, tail="1x1"):
     """All that is positive lies in the region, and is less than a hundredth of what is negative outside."""
     rng = generator(name)
     part = picture(rng, [1.0, 0.0], [0.0, 3.0])
-    model = network(tail, part.x, np.eye(2), [[0.03, 0.0], [-4.0, 0.0]], [1.0, 0.0], rng)
+    model = network(tail, part.x, np.eye(2), [[0.03, 0.0], [-4.0, 0.0]], [1.0, 0.0], rng=rng)
 
     def proof(bench):
         found = bench.pooled()[0]
@@ -41,7 +41,7 @@ def twice_negative(name, tail="1x1"):
     """Every weight is negative, and so is every activation: evidence for the class."""
     rng = generator(name)
     part = picture(rng, [1.0, 1.0], [0.0, 0.0])
-    model = network(tail, part.x, -np.eye(2), against(rng), [-1.5, 0.0], rng, activation=None)
+    model = network(tail, part.x, -np.eye(2), against(rng), [-1.5, 0.0], rng=rng, activation=None)
 
     def proof(bench):
         return [
@@ -132,4 +132,6 @@ def nets():
     for tail in ("1x1", "sigmoid"):
         yield look_alike(f"sure, by the margin, {tail}", partial(sure, f"sure margin {tail}", tail))
     for outputs, tail in ((10, "1x1"), (5, "hidden")):
-        yield look_alike(f"{outputs} outputs, by the margin, {tail}", partial(many_outputs, f"many {outputs} {tail}", outputs, tail))
+        yield look_alike(
+            f"{outputs} outputs, by the margin, {tail}", partial(many_outputs, f"many {outputs} {tail}", outputs, tail)
+        )

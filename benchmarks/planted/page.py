@@ -8,7 +8,7 @@ from statistics import median
 
 from .net import FAMILIES
 from .run import Answer
-from .targets import both_named, judged, planted
+from .targets import judged, planted
 
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parent.parent.parent / "docs" / "rules.md"
@@ -32,7 +32,9 @@ def confusion(answers):
         of = [a for a in answers if a.family == family]
         if of:
             counts = Counter(map(told, of)).most_common()
-            rows.append([family, ", ".join(f"{code} {n}" for code, n in counts), f"{sum(a.right for a in of)} of {len(of)}"])
+            rows.append(
+                [family, ", ".join(f"{code} {n}" for code, n in counts), f"{sum(a.right for a in of)} of {len(of)}"]
+            )
     rows.append(["**all**", "", f"**{sum(a.right for a in answers)} of {len(answers)}**"])
     return table(["planted", "headline", "right"], rows)
 
@@ -44,19 +46,13 @@ def targets(answers):
 
 def misses(answers):
     """Every miss by name."""
-    lines = [f"- {target.name}: {miss}\n" for target in judged(answers) if not target.name.endswith(" all") for miss in target.misses]
+    lines = [
+        f"- {target.name}: {miss}\n"
+        for target in judged(answers)
+        if not target.name.endswith(" all")
+        for miss in target.misses
+    ]
     return "".join(lines) or "None.\n"
-
-
-def others(answers):
-    """Two causes, traps and look-alikes: what was said of each."""
-    rows = []
-    for kind in ("two", "trap", "look-alike"):
-        for a in answers:
-            if a.kind == kind:
-                good = both_named(a) if kind == "two" else not a.says_absence if kind == "trap" else not a.issues
-                rows.append([a.name, ", ".join(a.named) or "nothing", "" if good else "**miss**"])
-    return table(["network", "said", ""], rows)
 
 
 def number(values):
@@ -74,11 +70,20 @@ def remedies(answers):
     if not groups:
         return "No remedy was offered.\n"
     rows = [
-        [code, what, len(of), number(r["own_gain"] for r in of), number(r["footprint"] for r in of), number(r["own_chance"] for r in of),
+        [code, what, len(of), number(r["own_gain"] for r in of), number(r["footprint"] for r in of),
+         number(r["own_chance"] for r in of),
          number(r["own_reach"] for r in of)]
         for (code, what), of in sorted(groups.items())
     ]  # fmt: skip
-    header = ["finding", "remedy", "offered", "gain", "of which footprint", "gain of random weights", "their share at 0.5"]
+    header = [
+        "finding",
+        "remedy",
+        "offered",
+        "gain",
+        "of which footprint",
+        "gain of random weights",
+        "their share at 0.5",
+    ]
     return table(header, rows)
 
 
@@ -92,7 +97,7 @@ def text_of(answers):
         f"{len(answers)} networks, {sum(not a.used for a in answers)} of them trained and not used to choose any threshold; "
         f"{sum(a.claims for a in answers)} claims about them, all of which hold.\n\n{targets(answers)}\n"
         f"Hand-set networks:\n\n{confusion(used)}\nTrained networks:\n\n{confusion(unused)}\n"
-        f"Of {len(asked)} blank maps of a class that is predicted, {true} are of a class coded by absence by the unused intervention "
+        f"Of {len(asked)} blank maps of a predicted class, {true} are of one coded by absence by the unused intervention "
         f"(the region raised to random cells of the rest loses half of it or more, faded activations a tenth or less).\n\n"
         f"Remedies beside chance (medians; 32 draws of random weights with the same signs):\n\n{remedies(answers)}\n"
         f"What misses:\n\n{misses(answers)}"

@@ -72,6 +72,8 @@ class Bench:
     def margin(self, logits=None):
         """The mean margin over B."""
         logits = self.cut.logits if logits is None else logits
+        if not self.carried.any():
+            return float("nan")
         return float(engine.margin(logits, self.built.target, self.built.head)[self.carried].mean())
 
     def lost(self, logits):
@@ -117,7 +119,7 @@ class Bench:
         size = self.built.x.shape[:2]
         b, r = (engine.covered(m, size) > 0.5 for m in (self.carried, self.rest))
         target, source = (b, r) if into else (r, b)
-        if not source.any():
+        if not (source.any() and target.any()):
             return 0.0
         x = np.where(target[..., None], self.built.x[source][self.rng.integers(0, source.sum(), size)], self.built.x)
         logits = self.cut.run(x)

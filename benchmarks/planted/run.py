@@ -91,6 +91,11 @@ def chance(explanation, rng):
     return [engine.gain(((a - zero) * w).sum(-1), mask) for w in drawn]
 
 
+def finite(value):
+    """A float, or None where there is none to speak of."""
+    return float(value) if isinstance(value, int | float | np.number) and np.isfinite(value) else None
+
+
 def remedies_of(probe, findings):
     """Each remedy that is offered: its gain as said, and beside it what random weights of the same signs reach."""
     found, rng = [], np.random.default_rng(0)
@@ -102,10 +107,10 @@ def remedies_of(probe, findings):
         said = {name: getattr(finding.remedy_result, name, None) for name in ("gain", "footprint", "excess", "chance")}
         found.append({
             "code": finding.code, "method": finding.remedy.method, "baseline": finding.remedy.baseline,
-            **{name: None if value is None else float(value) for name, value in said.items()},
-            "own_gain": engine.gain(np.asarray(explanation.cam, float), np.asarray(explanation.mask)),
-            "own_chance": None if draws is None else float(np.median(draws)),
-            "own_reach": None if draws is None else float(np.mean(np.array(draws) >= 0.5)),
+            **{name: finite(value) for name, value in said.items()},
+            "own_gain": finite(engine.gain(np.asarray(explanation.cam, float), np.asarray(explanation.mask))),
+            "own_chance": None if draws is None else finite(np.median(draws)),
+            "own_reach": None if draws is None or np.isnan(draws).any() else float(np.mean(np.array(draws) >= 0.5)),
         })  # fmt: skip
     return found
 
@@ -124,7 +129,9 @@ def ask(net, diagnose=None):
     """Build a network, prove it (raises BrokenProof), and have it diagnosed by `diagnose` (default: the package's)."""
     began = time.perf_counter()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The object being serialized includes", UserWarning)  # the lambda layer of one network
+        warnings.filterwarnings(
+            "ignore", "The object being serialized includes", UserWarning
+        )  # the lambda layer of one network
         built = net.build()
         bench = Bench(built)
         try:

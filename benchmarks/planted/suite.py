@@ -1,8 +1,8 @@
 """All networks, by name."""
 
-from . import by_gradient, by_layer, look_alikes, tips, trained, traps, two_causes
+from . import by_gradient, by_layer, by_score, look_alikes, tips, trained, traps, two_causes
 
-HAND_SET = (by_layer, by_gradient, tips, two_causes, traps, look_alikes)
+HAND_SET = (by_layer, by_gradient, by_score, tips, two_causes, traps, look_alikes)
 
 
 def every(modules=(*HAND_SET, trained)):

@@ -60,6 +60,8 @@ def judged(answers):
         nowhere("traps called absence", [a for a in answers if a.kind == "trap"], lambda a: a.says_absence),
         nowhere("absence said and not true", [a for a in asked if not a.absence["true"]], lambda a: a.says_absence),
         share("absence true and said", true, lambda a: a.says_absence, 0.95),
-        nowhere("false alarms on look-alikes", [a for a in answers if a.kind == "look-alike"], lambda a: bool(a.issues)),
+        nowhere(
+            "false alarms on look-alikes", [a for a in answers if a.kind == "look-alike"], lambda a: bool(a.issues)
+        ),
     ]
     return [target for target in found if target is not None]

@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from . import claims
-from .blocks import SIZE, closed, conv, features, given, logits_of
+from .blocks import SIZE, closed, conv, given, logits_of
 from .by_gradient import FOR, start
 from .net import named
 from .prove import Bench, Built, Claim, claim_at_least, claim_at_most
@@ -39,7 +39,7 @@ def edge_only(name, tail="1x1"):
 
 def weightless(name, how):
     """A branch that no picture can be seen through: its weight is zero."""
-    rng, part, _, _ = start(name)
+    _, part, _, _ = start(name)
 
     def build(weight):
         image = keras.Input(part.x.shape)
@@ -50,7 +50,9 @@ def weightless(name, how):
         elif how == "convolution":
             a = conv(a, weight * np.eye(2), name="scale")
         else:
-            a = layers.DepthwiseConv2D(1, depthwise_initializer=given([weight, weight]), use_bias=False, name="scale")(a)
+            a = layers.DepthwiseConv2D(1, depthwise_initializer=given([weight, weight]), use_bias=False, name="scale")(
+                a
+            )
         return Built(closed(image, conv(layers.Add()([a, skip]), FOR, name="logits")), part.x, None)
 
     def proof(bench):

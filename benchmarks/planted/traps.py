@@ -3,11 +3,10 @@
 from functools import partial
 
 import keras
-import numpy as np
 from keras import layers
 
 from . import claims
-from .blocks import HEADS, Part, closed, conv, features, generator, logits_of, network, picture
+from .blocks import HEADS, closed, conv, features, generator, logits_of, network, picture
 from .by_layer import against, always, drawn, hat, no_contrast, valley
 from .net import UNDECIDED, trap
 from .prove import Built, claim_at_least, claim_at_most, is_blank
@@ -33,7 +32,7 @@ def skip_tells(name, tail="1x1", code="absence"):
     skip_weight = -13.0 if code == "absence" else 13.0
     bias = 6.5 if code == "absence" else -6.0
     model = network(
-        tail, part.x, mix, against(2, rng, 0.5), [bias, 0], rng, skip=[[0.0], [1.0]], skip_weights=[[skip_weight, 0.0]]
+        tail, part.x, mix, against(2, rng, 0.5), [bias, 0], rng=rng, skip=[[0.0], [1.0]], skip_weights=[[skip_weight, 0.0]]
     )  # fmt: skip
     return Built(model, part.x, claims.bypass, head=HEADS.get(tail, "softmax"))
 
@@ -95,7 +94,9 @@ def nets():
     yield trap("hat, high", partial(hat, "trap hat high", 3.0), {UNDECIDED})
     yield trap("valley", partial(valley, "trap valley"), {UNDECIDED})
     for tail, code in (("1x1", "absence"), ("3x3", "presence"), ("unet", "absence"), ("bilinear", "presence")):
-        yield trap(f"the skip tells by {code}, {tail}", partial(skip_tells, f"skip tells {tail}", tail, code), {"SC206"})
+        yield trap(
+            f"the skip tells by {code}, {tail}", partial(skip_tells, f"skip tells {tail}", tail, code), {"SC206"}
+        )
     for seed in range(2):
         yield trap(f"plateau, {seed}", partial(plateau, f"plateau {seed}"))
     for tail in ("1x1", "hidden"):

@@ -29,7 +29,7 @@ def both_absent(name, tail="1x1"):
     part = picture(rng, [LOW, LOW], [1.0, 1.0])
     weights = against(2, rng, 3.0)
     bias = [1.4, 0.0]
-    model = network(tail, part.x, np.eye(2), weights, bias, rng, skip=[[0.0], [1.0]], skip_weights=[[-3.0, 0.0]])
+    model = network(tail, part.x, np.eye(2), weights, bias, rng=rng, skip=[[0.0], [1.0]], skip_weights=[[-3.0, 0.0]])
     return Built(model, part.x, each_alone, head=HEADS.get(tail, "softmax"))
 
 
@@ -38,7 +38,8 @@ def absent_and_skip(name, tail="1x1"):
     rng = generator(name)
     part = picture(rng, [LOW, 1.0], [1.0, LOW])
     model = network(
-        tail, part.x, [[1.0, 1.0], [0.0, 0.0]], against(2, rng, 2.0), [-1.0, 0.0], rng, skip=[[0.0], [1.0]], skip_weights=[[2.4, 0.0]]
+        tail, part.x, [[1.0, 1.0], [0.0, 0.0]], against(2, rng, 2.0), [-1.0, 0.0], rng=rng,
+        skip=[[0.0], [1.0]], skip_weights=[[2.4, 0.0]],
     )  # fmt: skip
     return Built(model, part.x, each_alone, head=HEADS.get(tail, "softmax"))
 
@@ -49,7 +50,7 @@ def outweighed_and_skip(name, tail="1x1"):
     part = picture(rng, [1.0, 1.0, 1.0], [0.0, 1.0, 0.0], noise=0.08)
     mix, skip = [[1.0, 0], [0, 2.0], [0, 0]], [[0.0], [0.0], [1.0]]
     weights = [[2.0, 0], [-1.8, 0]]
-    model = network(tail, part.x, mix, weights, [3.6 - 2.8, 0], rng, skip=skip, skip_weights=[[2.0, 0]])
+    model = network(tail, part.x, mix, weights, [3.6 - 2.8, 0], rng=rng, skip=skip, skip_weights=[[2.0, 0]])
     return Built(model, part.x, partial(each_alone, layer_how="lower"), head=HEADS.get(tail, "softmax"))
 
 
@@ -58,7 +59,7 @@ def signed_and_skip(name, tail="1x1"):
     rng = generator(name)
     part = picture(rng, [1.0, 1.0], [0.0, 0.0], noise=0.08)
     model = network(
-        tail, part.x, [[1.0], [0.0]], [[2.0, 0]], [6.0 - 2.8, 0], rng, skip=[[0.0], [1.0]], skip_weights=[[2.0, 0]],
+        tail, part.x, [[1.0], [0.0]], [[2.0, 0]], [6.0 - 2.8, 0], rng=rng, skip=[[0.0], [1.0]], skip_weights=[[2.0, 0]],
         activation=None, feat_bias=[-3.0],
     )  # fmt: skip
     return Built(model, part.x, partial(each_alone, layer_how="lower"), head=HEADS.get(tail, "softmax"))
@@ -85,8 +86,8 @@ def dots_and_skip(name, joint):
 def absent_and_outweighed(name, tail="1x1"):
     """One channel must be high, the other must not be higher; the second outweighs the first everywhere."""
     rng = generator(name)
-    part = picture(rng, [1.0, 2.1], [0.0, 3.0], noise=0.04)
-    model = network(tail, part.x, np.eye(2), [[2.0, 0], [-4.0, 0]], [7.6, 0], rng)
+    part = picture(rng, [1.0, 1.1], [0.0, 2.0], noise=0.02)
+    model = network(tail, part.x, np.eye(2), [[4.0, 0], [-4.0, 0]], [3.0, 0], rng=rng)
 
     def proof(bench):
         return [
@@ -132,7 +133,9 @@ def nets():
     for tail in ("1x1", "3x3", "bn", "bilinear"):
         yield two("SC205", "SC206", f"both absent, {tail}", partial(both_absent, f"both absent {tail}", tail))
     for tail in ("1x1", "gelu", "residual"):
-        yield two("SC205", "SC206", f"absent and skip, {tail}", partial(absent_and_skip, f"absent and skip {tail}", tail))
+        yield two(
+            "SC205", "SC206", f"absent and skip, {tail}", partial(absent_and_skip, f"absent and skip {tail}", tail)
+        )
     for tail in ("1x1", "hidden"):
         yield two("SC206", "SC208", tail, partial(outweighed_and_skip, f"outweighed and skip {tail}", tail))
     for tail in ("1x1", "bn"):

@@ -38,7 +38,7 @@ def values():
 @pytest.fixture(scope="module")
 def deep():
     probe = forgetful(random_network(size=6))
-    query = sc.CamQuery("deep_relu", 1, REGION, "centered_logit")
+    query = sc.CamQuery("deep_relu", 1, REGION, "margin")
     return faithfulness(probe, query, ["seg-grad-cam", "hirescam", "layercam"], stages=None, redraws=3)
 
 
@@ -424,7 +424,7 @@ def test_it_is_frozen_and_finds_its_parts(deep):
 
 def test_whole_questions_are_named_by_what_differs():
     probe = random_network(size=6)
-    query = sc.CamQuery("deep_relu", 1, REGION, "centered_logit")
+    query = sc.CamQuery("deep_relu", 1, REGION, "margin")
     others = [
         replace(query, layer="features", method="hirescam"),
         replace(query, baseline="mean"),
