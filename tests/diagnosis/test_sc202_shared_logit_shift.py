@@ -54,7 +54,7 @@ def test_a_tip_where_more_is_common_than_apart():
     net = nets.healthy().but(kernel=np.array([[5.0, 4, 0], [5.0, 4, 0]]), score="logit")
     finding = tip(net, "SC202")
     assert finding.evidence["shared_over_margin"] == pytest.approx(4, rel=1e-4)
-    assert finding.title == "At feat, most of this map is common to all classes"
+    assert finding.title == "At feat, brick shares most of its weights with its strongest rival"
     assert "the common part of the weights is 4 times what sets them apart" in finding.message
 
 
