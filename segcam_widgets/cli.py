@@ -40,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"segcam-widgets {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="open the explorer on the shipped demo in the browser")
+    demo = commands.add_parser("demo", help="open the explorer on a shipped demo in the browser")
+    demo.add_argument("name", nargs="?", default="textures", metavar="NAME",
+                      help="textures, or question: the network this project began with; default: %(default)s")  # fmt: skip
     _server_options(demo)
     demo.set_defaults(run=_demo)
 
@@ -100,17 +102,21 @@ def _server_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(given: argparse.Namespace) -> None:
+    from segcam_widgets.demo import first_view
+
+    layer, class_name = first_view(given.name)  # a wrong name is said here, before a server starts
     from segcam_widgets.ui.serve import serve
 
     code = (
         "import segcam_widgets as sc\n"
-        "demo = sc.load_demo()\n"
+        f"demo = sc.load_demo({given.name!r})\n"
         "explorer = sc.explore(demo.model, demo.images, truth=demo.truth, class_names=demo.class_names)\n"
         # the case the project was born from: predicted well, and blank
-        "explorer.query = sc.CamQuery(layer='tail_conv2', class_index='brick')\n"
+        f"explorer.query = sc.CamQuery(layer={layer!r}, class_index={class_name!r}, score='margin')\n"
         "explorer\n"
     )
-    serve(code, title="segcam demo", port=given.port, browser=not given.no_browser, theme=given.theme)
+    title = f"segcam demo {given.name}" if given.name != "textures" else "segcam demo"
+    serve(code, title=title, port=given.port, browser=not given.no_browser, theme=given.theme)
 
 
 def _arguments(given: argparse.Namespace) -> dict[str, Any]:

@@ -1,7 +1,10 @@
-"""The model card of the demo, written from what was measured: no number in it is typed by hand."""
+"""The model card of the texture demo, written from what was measured: no number in it is typed by hand.
+
+What the cards of all demos share stands here, too: how a page is laid out, how the network was trained, how it segments.
+"""
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from segcam_widgets.demo.measure import BLANK_LAYER, HEALTHY_GAIN, SIGNED_LAYER
@@ -28,7 +31,11 @@ def render(measurements: Mapping[str, Any]) -> str:
     str
         Markdown.
     """
-    sections = (_head, _data, _training, _segmentation, _blank, _calm, _seeds, _limits)
+    return page((_head, _data, _training, _segmentation, _blank, _calm, _seeds, _limits), measurements)
+
+
+def page(sections: Iterable[Callable[[Mapping[str, Any]], str]], measurements: Mapping[str, Any]) -> str:
+    """Join sections, each written from the measurements, to a page of markdown."""
     text = "\n\n".join(section(measurements).strip("\n") for section in sections)
     return "\n\n".join(_wrapped(block) for block in text.split("\n\n")) + "\n"
 
@@ -40,7 +47,7 @@ def _wrapped(block: str) -> str:
     return textwrap.fill(" ".join(block.split()), width=100, break_long_words=False, break_on_hyphens=False)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Lay out a markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
@@ -66,7 +73,7 @@ def _data(m: Mapping[str, Any]) -> str:
     return f"""
 ## Data and licence
 
-{_table(["class", "photo", "licence"], rows)}
+{table(["class", "photo", "licence"], rows)}
 
 The photos ship in scikit-image's wheel (512x512, grey). Mosaics are pieces of the three, laid out by random smooth
 region maps; every class covers at least a tenth of every mosaic. Training pieces come from the left 60 % of each photo,
@@ -77,14 +84,15 @@ licence (BSD-3-Clause).
 """
 
 
-def _training(m: Mapping[str, Any]) -> str:
+def training(m: Mapping[str, Any], module: str, noun: str) -> str:
+    """Say how a network was trained; `noun`: what its images are called."""
     train = m["train"]
     return f"""
 ## Training
 
-    python -m segcam_widgets.demo.train_textures --seed {m["seed"]} --epochs {m["epochs"]} -o DIR
+    python -m segcam_widgets.demo.{module} --seed {m["seed"]} --epochs {m["epochs"]} -o DIR
 
-{m["epochs"]} epochs of {train["mosaics_per_epoch"]} fresh {train["size"]}x{train["size"]} mosaics, batches of
+{m["epochs"]} epochs of {train["mosaics_per_epoch"]} fresh {train["size"]}x{train["size"]} {noun}, batches of
 {train["batch"]}, Adam with warm-up and cosine decay, cross-entropy, one CPU thread and deterministic kernels: a few
 minutes. On one machine the same seed gives the same weights, bit for bit; another processor or another version of
 TensorFlow may sum in another order and end elsewhere. The shipped weights are therefore the reference, and their digest
@@ -92,21 +100,30 @@ TensorFlow may sum in another order and end elsewhere. The shipped weights are t
 """
 
 
-def _segmentation(m: Mapping[str, Any]) -> str:
+def segmentation(m: Mapping[str, Any], noun: str) -> str:
+    """Lay out how well a network segments; `noun`: what its images are called."""
     unseen, shipped = m["unseen"], m["shipped"]
     rows: list[tuple[str, ...]] = [
-        (name, f"{unseen['iou'][name]:.3f}", f"{shipped['iou'][name]:.3f}") for name in CLASS_NAMES
+        (name, f"{iou:.3f}", f"{shipped['iou'][name]:.3f}") for name, iou in unseen["iou"].items()
     ]
     rows.append(("**mean IoU**", f"**{unseen['mean_iou']:.3f}**", f"**{shipped['mean_iou']:.3f}**"))
     rows.append(("pixel accuracy", f"{unseen['accuracy']:.3f}", f"{shipped['accuracy']:.3f}"))
     head = ["intersection over union"] + [
-        f"{part['count']} unseen mosaics, {part['size'][0]}x{part['size'][1]}" for part in (unseen, shipped)
+        f"{part['count']} unseen {noun}, {part['size'][0]}x{part['size'][1]}" for part in (unseen, shipped)
     ]
     return f"""
 ## How well it segments
 
-{_table(head, rows)}
+{table(head, rows)}
+"""
 
+
+def _training(m: Mapping[str, Any]) -> str:
+    return training(m, "train_textures", "mosaics")
+
+
+def _segmentation(m: Mapping[str, Any]) -> str:
+    return f"""{segmentation(m, "mosaics")}
 Larger mosaics have larger regions, so fewer of their pixels lie near a border, where most mistakes are.
 """
 
@@ -126,7 +143,7 @@ Seg-Grad-CAM at `{BLANK_LAYER}`, the second-last convolution (2 channels, ReLU),
 *Blank*: the raw map is nowhere positive, so its ReLU is empty. Counted over the {m["unseen"]["count"]} unseen and the
 {m["shipped"]["count"]} shipped mosaics.
 
-{_table(head, rows)}
+{table(head, rows)}
 """
     blank = m["verdict"]["blank"]["logit"]
     if len(blank) != 1:
@@ -164,14 +181,14 @@ so no position of the map can be positive. {seen}
 What carries its score, averaged over the mosaics: what the channels bring (gradient times activation, summed)
 and what the biases add.
 
-{_table(["mosaics", "score", "channels", "bias", "sum"], ledger)}
+{table(["mosaics", "score", "channels", "bias", "sum"], ledger)}
 
 Compared with another reference than zero the low activation is positive evidence: with the channel's mean over the
 image, or the midpoint of its means inside and outside the region, as the baseline, the map falls on *{name}*. Each
 cell: smallest gain over the mosaics, median focus (the share of the map's positive mass inside the region; gain is what
 of it goes beyond an even map).
 
-{_table(["mosaics", "score", "baseline mean", "baseline midpoint"], remedies)}
+{table(["mosaics", "score", "baseline mean", "baseline midpoint"], remedies)}
 """
 
 
@@ -191,7 +208,7 @@ def _calm(m: Mapping[str, Any]) -> str:
 At `{SIGNED_LAYER}` there is no ReLU: activations have either sign. {found}
 *Healthy*: not blank, gain at least {HEALTHY_GAIN}.
 
-{_table(["class", "score", "all weights negative", "healthy"], rows)}
+{table(["class", "score", "all weights negative", "healthy"], rows)}
 """
 
 
@@ -221,7 +238,7 @@ says nothing about how often this happens. Scores on freshly made mosaics are me
         names = [", ".join(blank[score]) or "none" for score in LOGIT_SCORES]
         rows.append((run["seed"], f"{run['mean_iou']:.3f}", *names))
     head = ["seed", "mean IoU", *(f"blank on every mosaic, {score}" for score in LOGIT_SCORES)]
-    return text + f"\nAll seeds that were tried:\n\n{_table(head, rows)}\n"
+    return text + f"\nAll seeds that were tried:\n\n{table(head, rows)}\n"
 
 
 def _limits(m: Mapping[str, Any]) -> str:

@@ -1,14 +1,13 @@
 """Gather what the model card states about one network on one set of mosaics, and judge whether it is fit to ship."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.demo.mosaics import CLASS_NAMES
-from segcam_widgets.demo.scores import LOGIT_SCORES, CamStack, cotangent, intersection_over_union
+from segcam_widgets.demo.scores import LOGIT_SCORES, CamStack, LogitScore, cotangent, intersection_over_union
 
 BLANK_LAYER, SIGNED_LAYER = "tail_conv2", "tail_convT2"
 MINIMUM_MEAN_IOU, MINIMUM_BLANK_IOU = 0.88, 0.85
@@ -18,21 +17,30 @@ HEALTHY_GAIN = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerView:
-    """One layer of a network on N images: what is there, and how a pull on the logits arrives.
+    """One layer of a network on N images: what is there, how a pull on the logits arrives, and what follows from it.
 
     Attributes
     ----------
     activations : ndarray, (N, H, W, K) float32
     pullback : callable
         (N, H, W, C) cotangent on the logits -> (N, H, W, K) gradients at the layer.
+    replay : callable
+        (N, H, W, K) other activations -> (N, H, W, C) the logits that they give.
     """
 
     activations: NDArray[np.float32]
     pullback: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    replay: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
-def measure(logits: NDArray[np.float32], truth: NDArray[np.integer], layers: Mapping[str, LayerView]) -> dict[str, Any]:
-    """Measure segmentation and Seg-Grad-CAM on a set of mosaics; the region is always the predicted class.
+def measure(
+    logits: NDArray[np.float32],
+    truth: NDArray[np.integer],
+    layers: Mapping[str, LayerView],
+    class_names: Sequence[str],
+    describe: Callable[[CamStack], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Measure segmentation and Seg-Grad-CAM on a set of images; the region is always the predicted class.
 
     Parameters
     ----------
@@ -40,44 +48,62 @@ def measure(logits: NDArray[np.float32], truth: NDArray[np.integer], layers: Map
     truth : ndarray, (N, H, W) int
     layers : mapping
         Views of layers of the logits' own height and width, by name.
+    class_names : sequence of str
+        Of the classes that are trained: the first of the C outputs, or all of them.
+    describe : callable, optional
+        What is noted of one class at one layer under one score over the images; default: `describe_stack`.
 
     Returns
     -------
     dict
         JSON-able: `count`, `size`, `mean_iou`, `accuracy`, `iou` by class, and `cams[layer][class][score]`.
     """
+    describe = describe or describe_stack
     predicted = logits.argmax(axis=-1)
-    iou = intersection_over_union(truth, predicted, len(CLASS_NAMES))
+    iou = intersection_over_union(truth, predicted, logits.shape[-1])[: len(class_names)]
     cams: dict[str, Any] = {}
     for layer, view in layers.items():
         cams[layer] = {}
-        for index, name in enumerate(CLASS_NAMES):
-            masks = predicted == index
-            # a class that is nowhere has no score, one that is everywhere has no outside to compare with
-            has = masks.any(axis=(1, 2)) & ~masks.all(axis=(1, 2))
+        for index, name in enumerate(class_names):
+            has = contrasted(logits, index)
             entry: dict[str, Any] = {"mosaics": int(has.sum())}
             for score in LOGIT_SCORES if has.any() else ():
-                pull = np.zeros_like(logits)
-                pull[has] = cotangent(logits[has], masks[has], index, score)
-                stack = CamStack(
-                    activations=view.activations[has],
-                    gradients=view.pullback(pull)[has],
-                    masks=masks[has],
-                    scores=(pull * logits).sum(axis=(1, 2, 3), dtype=np.float64)[has],
-                )
-                entry[score] = _describe(stack)
+                entry[score] = describe(cam_stack(view, logits, index, score))
             cams[layer][name] = entry
     return {
         "count": len(truth),
         "size": list(truth.shape[1:]),
         "mean_iou": round(float(iou.mean()), 4),
         "accuracy": round(float((predicted == truth).mean()), 4),
-        "iou": {name: round(float(value), 4) for name, value in zip(CLASS_NAMES, iou, strict=True)},
+        "iou": {name: round(float(value), 4) for name, value in zip(class_names, iou, strict=True)},
         "cams": cams,
     }
 
 
-def _describe(stack: CamStack) -> dict[str, Any]:
+def contrasted(logits: NDArray[np.float32], class_index: int) -> NDArray[np.bool_]:
+    """(N,) images in which a class is predicted somewhere and not everywhere.
+
+    A class that is nowhere has no score, one that is everywhere has no outside to compare with.
+    """
+    masks = logits.argmax(axis=-1) == class_index
+    return masks.any(axis=(1, 2)) & ~masks.all(axis=(1, 2))
+
+
+def cam_stack(view: LayerView, logits: NDArray[np.float32], class_index: int, score: LogitScore) -> CamStack:
+    """Seg-Grad-CAM of a class on the images where it is `contrasted`; the region is where it is predicted."""
+    masks = logits.argmax(axis=-1) == class_index
+    has = contrasted(logits, class_index)
+    pull = np.zeros_like(logits)
+    pull[has] = cotangent(logits[has], masks[has], class_index, score)
+    return CamStack(
+        activations=view.activations[has],
+        gradients=view.pullback(pull)[has],
+        masks=masks[has],
+        scores=(pull * logits).sum(axis=(1, 2, 3), dtype=np.float64)[has],
+    )
+
+
+def describe_stack(stack: CamStack) -> dict[str, Any]:
     """Count and summarise one class at one layer under one score over the mosaics."""
     gain, focus = stack.gain(), stack.focus()
     weights = stack.weights
@@ -120,7 +146,7 @@ def _rounded(values: NDArray[np.floating]) -> list[float]:
 def blank_classes(measurements: Mapping[str, Any], score: str) -> list[str]:
     """Name the classes that are blank at the second-last convolution on every mosaic, all their weights negative."""
     names = []
-    for name in CLASS_NAMES:
+    for name in measurements["unseen"]["iou"]:
         entries = [measurements[part]["cams"][BLANK_LAYER][name] for part in ("unseen", "shipped")]
         if all(
             part["mosaics"] > 0 and part[score]["blank"] == part[score]["all_weights_negative"] == part["mosaics"]
@@ -133,7 +159,7 @@ def blank_classes(measurements: Mapping[str, Any], score: str) -> list[str]:
 def calm_classes(measurements: Mapping[str, Any], score: str) -> list[str]:
     """Name the classes with all weights negative, yet a healthy map, on every mosaic at the transposed convolution."""
     names = []
-    for name in CLASS_NAMES:
+    for name in measurements["unseen"]["iou"]:
         entries = [measurements[part]["cams"][SIGNED_LAYER][name] for part in ("unseen", "shipped")]
         if all(
             part["mosaics"] > 0 and part[score]["healthy"] == part[score]["all_weights_negative"] == part["mosaics"]

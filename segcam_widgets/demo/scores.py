@@ -115,8 +115,16 @@ class CamStack:
         return np.einsum("nk,nhwk->nhw", self.weights, self.activations - reference[:, None, None, :])
 
     def blank(self) -> NDArray[np.bool_]:
-        """(N,) whether the raw map is nowhere positive, so that the ReLU of Grad-CAM leaves nothing of it."""
-        return self.cam().max(axis=(1, 2)) <= 0
+        """(N,) whether the raw map is nowhere positive but for rounding, so that Grad-CAM's ReLU leaves nothing of it."""
+        cam = self.cam()
+        return cam.max(axis=(1, 2)) <= 1e-6 * np.abs(cam).max(axis=(1, 2))
+
+    def positive_share(self) -> NDArray[np.float64]:
+        """(N,) positive part of the map's magnitude; 0 where it has none."""
+        cam = self.cam().astype(np.float64)
+        magnitude = np.abs(cam).sum(axis=(1, 2))
+        positive = np.maximum(cam, 0).sum(axis=(1, 2))
+        return np.divide(positive, magnitude, out=np.zeros_like(magnitude), where=magnitude > 0)
 
     def focus(self, baseline: Literal["zero", "mean", "midpoint"] = "zero") -> NDArray[np.float64]:
         """(N,) share of the map's positive mass that lies inside the region; 0 where it has none."""

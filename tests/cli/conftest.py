@@ -1,5 +1,8 @@
 """Files as people have them on their disks: models, pictures, arrays, good and broken."""
 
+import ast
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -72,3 +75,25 @@ def files(tmp_path_factory):
     (folder / "words.png").write_text("not a picture")
     (folder / "notes.txt").write_text("notes")
     return folder
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Give a function that opens the explorer that a command would serve."""
+    from segcam_widgets.cli import main
+    from segcam_widgets.ui import serve
+
+    cells, opened = [], []
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(serve, "serve", lambda code, **options: cells.append(code))
+
+    def run(*arguments):
+        assert main(list(arguments)) == 0
+        *before, shown = ast.parse(cells[-1]).body
+        exec(compile(ast.Module(before, []), "cell", "exec"), names := {})
+        opened.append(eval(compile(ast.Expression(shown.value), "cell", "eval"), names))
+        return opened[-1]
+
+    yield run
+    for explorer in opened:
+        explorer.close()

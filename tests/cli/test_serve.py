@@ -1,6 +1,5 @@
 """`segcam demo` and `segcam explore` as servers: loopback only, behind a token, ended with whoever started them."""
 
-import ast
 import os
 import re
 import signal
@@ -193,25 +192,9 @@ def test_explore_opens_a_model_and_a_picture(start, files):
 
 
 @pytest.fixture
-def explored(files, monkeypatch):
+def explored(files, served):
     """Give a function that opens what `segcam explore` would serve."""
-    from segcam_widgets.cli import main
-    from segcam_widgets.ui import serve
-
-    cells, opened = [], []
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(serve, "serve", lambda code, **options: cells.append(code))
-
-    def explore(image, *arguments):
-        assert main(["explore", str(files / "model.keras"), str(files / image), *arguments]) == 0
-        *before, shown = ast.parse(cells[-1]).body
-        exec(compile(ast.Module(before, []), "cell", "exec"), names := {})
-        opened.append(eval(compile(ast.Expression(shown.value), "cell", "eval"), names))
-        return opened[-1]
-
-    yield explore
-    for explorer in opened:
-        explorer.close()
+    return lambda image, *arguments: served("explore", str(files / "model.keras"), str(files / image), *arguments)
 
 
 def test_explore_in_tiles_has_previous_and_next(explored):

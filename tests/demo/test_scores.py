@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from segcam_widgets.demo import card, measure
+from segcam_widgets.demo.mosaics import CLASS_NAMES
 from segcam_widgets.demo.scores import CamStack, cotangent, intersection_over_union
 
 
@@ -84,10 +85,11 @@ def measurements(logits_bias=0.0):
     rng = np.random.default_rng(1)
     activations = rng.random((2, 8, 8, 2)).astype(np.float32)
     kernel = np.array([[-1, 2, 0], [-1, 0, 2]], np.float32)
-    logits = activations @ kernel + np.array([1.2 + logits_bias, 0, 0], np.float32)
-    view = measure.LayerView(activations, lambda pull: pull @ kernel.T)
+    bias = np.array([1.2 + logits_bias, 0, 0], np.float32)
+    logits = activations @ kernel + bias
+    view = measure.LayerView(activations, lambda pull: pull @ kernel.T, lambda changed: changed @ kernel + bias)
     layers = {measure.BLANK_LAYER: view, measure.SIGNED_LAYER: view}
-    part = measure.measure(logits, logits.argmax(-1), layers)
+    part = measure.measure(logits, logits.argmax(-1), layers, CLASS_NAMES)
     whole = {
         "seed": 3,
         "epochs": 5,
@@ -97,8 +99,7 @@ def measurements(logits_bias=0.0):
         "unseen": part,
         "shipped": part,
         "logit_weights": {
-            name: {"weights": kernel[:, index].tolist(), "bias": 0.0}
-            for index, name in enumerate(["brick", "grass", "gravel"])
+            name: {"weights": kernel[:, index].tolist(), "bias": 0.0} for index, name in enumerate(CLASS_NAMES)
         },
         "tried": [],
     }

@@ -12,6 +12,7 @@ from segcam_widgets.demo import Demo, card, load_demo
 from segcam_widgets.demo.mosaics import CLASS_NAMES, make_mosaics
 from segcam_widgets.demo.scores import intersection_over_union
 from segcam_widgets.errors import SegCamError
+from tests.demo.textbook import gain, seg_grad_cam
 
 TEXTURES = resources.files("segcam_widgets.demo") / "textures"
 MEASURED = json.loads((TEXTURES / "measurements.json").read_text(encoding="utf-8"))
@@ -71,7 +72,9 @@ def test_the_mosaics_have_a_size_that_the_network_takes_and_are_predicted_classe
 def test_an_unknown_demo_is_named_with_what_would_do():
     with pytest.raises(SegCamError) as caught:
         load_demo("texture")
-    assert str(caught.value) == "`name` must be one of textures. Received: 'texture'. Did you mean 'textures'?"
+    assert (
+        str(caught.value) == "`name` must be one of textures, question. Received: 'texture'. Did you mean 'textures'?"
+    )
 
 
 @pytest.mark.keras
@@ -120,7 +123,7 @@ def test_the_last_five_layers_are_the_literal_ones(demo):
 
 @pytest.mark.keras
 def test_the_weights_are_the_ones_of_the_card(demo):
-    from segcam_widgets.demo.train_textures import weights_digest
+    from segcam_widgets.demo.network import weights_digest
 
     assert weights_digest(demo.model) == MEASURED["weights_sha256"]
 
@@ -145,26 +148,6 @@ def test_scores_of_the_card_are_measured_again(demo):
     assert iou.mean() == pytest.approx(MEASURED["shipped"]["mean_iou"], abs=1e-3)
     for name, value in zip(CLASS_NAMES, iou, strict=True):
         assert value == pytest.approx(MEASURED["shipped"]["iou"][name], abs=1e-3)
-
-
-def seg_grad_cam(model, image, layer, class_index):
-    """The textbook recipe, apart from everything in the package: raw logit, region = predicted class, no ReLU."""
-    import keras
-    import tensorflow as tf
-
-    both = keras.Model(model.input, [model.get_layer(layer).output, model.get_layer("tail_logits").output])
-    with tf.GradientTape() as tape:
-        activations, logits = both(image[None], training=False)
-        region = tf.cast(tf.argmax(logits, -1) == class_index, tf.float32)
-        score = tf.reduce_sum(logits[..., class_index] * region) / tf.reduce_sum(region)
-    weights = tf.reduce_mean(tape.gradient(score, activations), (0, 1, 2))
-    return weights.numpy(), tf.reduce_sum(weights * activations, -1)[0].numpy(), region[0].numpy() > 0
-
-
-def gain(cam, region):
-    positive, share = np.maximum(cam, 0), region.mean()
-    assert positive.any()
-    return (positive[region].sum() / positive.sum() - share) / (1 - share)
 
 
 @pytest.mark.keras
@@ -204,12 +187,12 @@ def test_the_script_measures_the_same_blankness(demo):
     """The card's own code (a chain of layers after a tape) against the textbook recipe above."""
     import keras
 
+    from segcam_widgets.demo.network import view_layer
     from segcam_widgets.demo.scores import CamStack, cotangent
-    from segcam_widgets.demo.train_textures import view_layer
 
     logits = keras.Model(demo.model.input, demo.model.get_layer("tail_logits").output)(demo.images[:2]).numpy()
     for layer in ("tail_conv2", "tail_convT2"):
-        view = view_layer(demo.model, layer, demo.images[:2])
+        view = view_layer(demo.model, layer, demo.images[:2], logits="tail_logits")
         for index in range(3):
             masks = logits.argmax(-1) == index
             stack = CamStack(

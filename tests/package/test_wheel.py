@@ -54,7 +54,10 @@ def test_javascript_and_demo_are_found_from_another_folder(elsewhere, tmp_path):
     """
     root, files = run_installed(elsewhere, tmp_path, code)
     assert Path(root) == elsewhere / "segcam_widgets"
-    assert {"py.typed", "__init__.pyi", "demo/textures/model.keras", "demo/textures/CARD.md"} <= set(files)
+    assert {"py.typed", "__init__.pyi"} <= set(files)
+    for demo, pictures in (("textures", "mosaics.npz"), ("question", "pictures.npz")):
+        inside = {"model.keras", pictures, "CARD.md", "measurements.json"}
+        assert {f"demo/{demo}/{name}" for name in inside} <= set(files)
     assert {".js", ".css"} <= {Path(name).suffix for name in files if name.startswith("ui/canvas/")}
 
 
@@ -70,14 +73,15 @@ def test_the_canvas_is_built_from_the_installed_files(elsewhere, tmp_path):
 
 
 @pytest.mark.keras
-def test_the_installed_demo_opens(elsewhere, tmp_path):
-    code = """if True:
+@pytest.mark.parametrize(("name", "class_name"), [("textures", "brick"), ("question", "circle")])
+def test_the_installed_demos_open(elsewhere, tmp_path, name, class_name):
+    code = f"""if True:
         import json, segcam_widgets as sc
-        demo = sc.load_demo()
+        demo = sc.load_demo({name!r})
         probe = sc.open_probe(demo.model, demo.images[0], class_names=demo.class_names)
         print(json.dumps(list(probe.class_names)))
     """
-    assert "brick" in run_installed(elsewhere, tmp_path, code)
+    assert class_name in run_installed(elsewhere, tmp_path, code)
 
 
 def test_the_installed_command_starts(elsewhere, tmp_path):
