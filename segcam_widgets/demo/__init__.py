@@ -31,7 +31,7 @@ class _Entry:
 
 _ENTRIES = {
     "textures": _Entry("mosaics.npz", "tail_conv2", "brick"),
-    "question": _Entry("pictures.npz", "tail_convT2", "circle"),
+    "question": _Entry("pictures.npz", "tail_conv2", "circle"),
 }
 
 DEMOS: tuple[str, ...] = tuple(_ENTRIES)

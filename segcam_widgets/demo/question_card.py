@@ -171,23 +171,39 @@ def _absence(m: Mapping[str, Any]) -> str:
             told = m["shipped"]["experiments"][layer][name]
             said.append(
                 f"At `{layer}`, *{name}* is coded by absence on every picture, shipped and unseen: with both channels "
-                f"as high as elsewhere at least {100 * told['lift']['lost_minimum']:.0f} % of it is lost on every "
-                f"shipped picture, with both off at most {100 * told['zero']['lost_maximum']:.0f} %."
+                f"as high as elsewhere at least {100 * told['lift']['lost_minimum']:.1f} % of it is lost on every "
+                f"shipped picture, with both off at most {100 * told['zero']['lost_maximum']:.1f} %."
             )
+            said.append(_references(m, layer, name))
     return " ".join(said) or "With this seed no class is coded by absence on every picture."
 
 
+def _references(m: Mapping[str, Any], layer: str, name: str) -> str:
+    """Say what the margin's map shows where activations are compared with another reference than zero."""
+    told = m["shipped"]["cams"][layer][name]["margin"]
+    gains = [
+        f"{told[f'{reference}_gain_median']:.2f} in the median (at least {told[f'{reference}_gain_minimum']:.2f})"
+        for reference in ("mean", "midpoint")
+    ]
+    return (
+        "Compared with another reference than zero, the map falls on it: over the shipped pictures the gain with "
+        f"baseline mean is {gains[0]} and with baseline midpoint {gains[1]}."
+    )
+
+
 def _seeds(m: Mapping[str, Any]) -> str:
+    places = " and ".join(f"`{layer}`" for layer in LAYERS if m["verdict"]["causes"][layer]) or "no layer"
     text = f"""
 ## Other seeds need not show it
 
-Seed {m["seed"]} was chosen *because* one of its classes is blank and coded by absence: the seed was picked on these
-very test pictures, so it alone says nothing about how often this happens.
+Seed {m["seed"]} was chosen *because* one of its classes is blank and coded by absence, at {places}: it was picked on
+these very test pictures, so it alone says nothing about how often this happens.
 """
     tried = m["tried"]
     if not tried:
         return text
     trained = [run for run in tried if run["verdict"]["trained"]]
+    dead = sum(not any(run["alive"]) for run in tried)
     rows = [
         (
             run["seed"],
@@ -199,14 +215,21 @@ very test pictures, so it alone says nothing about how often this happens.
     head = ["seed", "mean IoU, unseen and shipped", *(f"blank under the margin, `{layer}`" for layer in LAYERS)]
     return f"""{text}
 All {len(tried)} seeds that were tried, in the order of their numbers; {len(trained)} trained to a mean IoU of at least
-0.9 on both sets of pictures. *Blank* here: on every picture of both sets.
+0.9 on both sets of pictures; in {dead} both channels of `{BLANK_LAYER}` died. *Blank* here: on every picture of both sets.
 
 {table(head, rows)}
 
 Of the {len(trained)} networks that trained, how many have a class that is blank on every picture:
 
 {table(["layer", *LOGIT_SCORES, "causes under the margin"], [_counts(trained, layer) for layer in LAYERS])}
+
+At one of the two layers at least, under the margin: {_anywhere(trained)} of {len(trained)}.
 """
+
+
+def _anywhere(trained: Sequence[Mapping[str, Any]]) -> int:
+    """Count the networks that have a class that is blank under the margin at some layer."""
+    return sum(any(run["verdict"]["blank"][layer]["margin"] for layer in LAYERS) for run in trained)
 
 
 def _blank_cell(run: Mapping[str, Any], layer: str) -> str:

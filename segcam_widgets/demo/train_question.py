@@ -1,4 +1,4 @@
-"""Train the question's own network: ``python -m segcam_widgets.demo.train_question --seed 0 --epochs 40 -o DIR``.
+"""Train the question's own network: ``python -m segcam_widgets.demo.train_question --seed 9 --epochs 40 -o DIR``.
 
 Its tail is that of the question this project began with, number by number: ten outputs, of which training ever uses
 two. It writes the model without the optimizer, a few test pictures, all measured numbers, and the model card made of
@@ -8,13 +8,13 @@ them. The network and its training: `demo.network`.
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.demo import measure, question_card, script
-from segcam_widgets.demo.experiments import EXPERIMENTS, causes, run_experiments
+from segcam_widgets.demo.experiments import ABSENCE, EXPERIMENTS, causes, run_experiments
 from segcam_widgets.demo.network import Recipe, view_layer, view_logits
 from segcam_widgets.demo.scores import LOGIT_SCORES, CamStack
 from segcam_widgets.demo.shapes import CLASS_NAMES, make_shapes
@@ -93,12 +93,14 @@ def measure_network(model: Any, images: NDArray[np.float32], truth: NDArray[np.u
 def _describe(stack: CamStack) -> dict[str, Any]:
     """Summarise one class at one layer under one score over the pictures."""
     gain, share = stack.gain(), stack.positive_share()
+    references: tuple[Literal["mean", "midpoint"], ...] = ("mean", "midpoint")
     return {
         "blank": int(stack.blank().sum()),
         "positive_share_minimum": round(float(share.min()), 3),
         "positive_share_median": round(float(np.median(share)), 3),
         "gain_median": round(float(np.median(gain)), 3),
-        "mean_gain_median": round(float(np.median(stack.gain("mean"))), 3),
+        **{f"{name}_gain_median": round(float(np.median(stack.gain(name))), 3) for name in references},
+        **{f"{name}_gain_minimum": round(float(stack.gain(name).min()), 3) for name in references},
     }
 
 
@@ -167,7 +169,7 @@ def verdict(measurements: Mapping[str, Any]) -> dict[str, Any]:
     named: dict[str, dict[str, str]] = {layer: {} for layer in LAYERS}
     for layer in LAYERS:
         for name in blank[layer]["margin"]:
-            counts = Counter()  # type: Counter[str]
+            counts: Counter[str] = Counter()
             for part in ("unseen", "shipped"):
                 counts.update(measurements[part]["experiments"][layer][name]["causes"])
             named[layer][name] = next(iter(counts)) if len(counts) == 1 else "not the same on all"
@@ -175,8 +177,13 @@ def verdict(measurements: Mapping[str, Any]) -> dict[str, Any]:
     lowest = min(measurements[part]["mean_iou"] for part in ("unseen", "shipped"))
     if lowest < MINIMUM_MEAN_IOU:
         missing.append(f"mean IoU {lowest:.3f} is below {MINIMUM_MEAN_IOU}")
-    if not any(cause == "coded by absence" for layer in LAYERS for cause in named[layer].values()):
+    absent = [(layer, name) for layer in LAYERS for name, cause in named[layer].items() if cause == ABSENCE]
+    if not absent:
         missing.append("no class is blank under the margin and coded by absence on every picture")
+    for layer, name in absent[:1]:  # where the demo opens
+        gain = measurements["shipped"]["cams"][layer][name]["margin"]["midpoint_gain_minimum"]
+        if gain < measure.MINIMUM_GAIN:
+            missing.append(f"with baseline midpoint the gain of {name} at {layer} falls to {gain:.2f}")
     return {"trained": lowest >= MINIMUM_MEAN_IOU, "blank": blank, "causes": named, "missing": missing}
 
 
@@ -194,7 +201,7 @@ def summary(measurements: Mapping[str, Any]) -> dict[str, Any]:
 SCRIPT = script.Script(
     module="segcam_widgets.demo.train_question",
     description=__doc__,
-    seed=0,
+    seed=9,
     epochs=40,
     recipe=recipe,
     shipped=shipped_pictures,

@@ -204,6 +204,15 @@ def test_the_verdict_says_what_is_missing():
     assert not verdict["trained"]
 
 
+def test_a_baseline_has_to_help_where_the_demo_opens():
+    told = MEASURED["shipped"]["cams"][LAYER][NAME]["margin"]
+    assert told["midpoint_gain_minimum"] >= 0.5
+    worse = json.loads(json.dumps(MEASURED))
+    worse["shipped"]["cams"][LAYER][NAME]["margin"]["midpoint_gain_minimum"] = 0.4
+    missing = train_question.verdict(worse)["missing"]
+    assert missing == [f"with baseline midpoint the gain of {NAME} at {LAYER} falls to 0.40"]
+
+
 def test_a_class_with_two_causes_is_not_said_to_have_one():
     scores = {score: {"blank": 2} for score in ("logit", "centered_logit", "margin")}
     cams = {name: {"mosaics": 2, **scores} for name in CLASS_NAMES}
