@@ -48,7 +48,7 @@ def study(images, progress):
         probe = sc.open_probe(demo.model, image, class_names=demo.class_names)
         for name, fill in itertools.product(demo.class_names, FILLS):
             checks = sc.evaluation.CHECKS if fill == FILLS[0] else ("curves",)
-            query = sc.CamQuery(LAYER, name)
+            query = sc.CamQuery(LAYER, name, score="centered_logit")
             one = sc.evaluation.faithfulness(
                 probe, query, METHODS, fill=fill, checks=checks, steps=10, stages=5, redraws=1, seed=number
             )

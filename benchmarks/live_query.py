@@ -22,6 +22,8 @@ from benchmarks.networks import unet
 from benchmarks.textbook import textbook
 from benchmarks.timing import fastest, interleaved, typical
 
+DEAREST_MARGIN = 1.15
+"""What a query with the margin, the default, may cost, in queries with the centered logit: the rivals are the difference."""
 TARGETS = {"dec0_b": 8.0, "dec1_b": 2.0, "dec2_b": None, "bottleneck_b": 1.1}
 WHERE = {
     "dec0_b": "last decoder convolution",
@@ -53,9 +55,9 @@ def main() -> int:
     masks = drawn_regions(asked.size)
     classes = len(probe.class_names)
 
-    def live(layer: str, turn: int) -> sc.Explanation:
+    def live(layer: str, turn: int, score: str = "logit") -> sc.Explanation:
         region = sc.Mask(masks[turn % len(masks)])
-        return sc.explain(probe, sc.CamQuery(layer, turn % classes, region, score="logit"))
+        return sc.explain(probe, sc.CamQuery(layer, turn % classes, region, score=score))
 
     if asked.profile:
         profile(lambda turn: live(asked.profile, turn), asked.rounds)
@@ -86,6 +88,7 @@ def main() -> int:
         verdict = "" if target is None else f"{target:g} {'met' if ratio >= target else 'MISSED'}"
         missed += target is not None and ratio < target
         print(f"{WHERE[layer] + ' (' + layer + ')':40}{columns}{ratio:8.1f} ({at_best:4.1f})   {verdict}", flush=True)
+    missed += compare_scores(probe, live, asked.rounds)
     look = interleaved({"refresh": lambda _: probe.refresh()}, asked.rounds)
     print(f"\nLooking whether weights have changed, by itself: {typical(look)['refresh']:.2f} ms "
           f"({fastest(look)['refresh']:.2f}). A live query looks on its way.")  # fmt: skip
@@ -93,6 +96,27 @@ def main() -> int:
     if load > 1.5 * cores:
         print(f"The machine was busy (load {load:.1f} on {cores} cores): medians say little, the fastest turns more.")
     return 1 if missed else 0
+
+
+def compare_scores(probe, live, rounds: int) -> int:
+    """Print what the margin costs beside the centered logit, layer by layer. How many layers miss the target."""
+    print(f"\n{'layer':40}{'centered logit':>17}{'margin':>17}{'ratio':>15}   at most")
+    missed = 0
+    for layer in TARGETS:
+        scores = ("centered_logit", "margin")
+        for turn in range(3):
+            for score in scores:
+                live(layer, turn, score)
+        probe._engine.settle()
+        times = interleaved({s: lambda turn, s=s, layer=layer: live(layer, turn, s) for s in scores}, rounds)
+        usual, best = typical(times), fastest(times)
+        columns = "".join(f"{usual[score]:10.1f} ({best[score]:4.1f})" for score in scores)
+        ratio, at_best = (some["margin"] / some["centered_logit"] for some in (usual, best))
+        good = ratio <= DEAREST_MARGIN
+        missed += not good
+        verdict = f"{DEAREST_MARGIN:g} {'met' if good else 'MISSED'}"
+        print(f"{WHERE[layer] + ' (' + layer + ')':40}{columns}{ratio:8.2f} ({at_best:4.2f})   {verdict}", flush=True)
+    return missed
 
 
 def profile(call, rounds: int) -> None:

@@ -288,7 +288,7 @@ class EvidenceLedger:
             return f"{self.sum_words()}; the region is everything, so that there is no outside to compare with"
         noise = NOISE * max(self.magnitude, outside.magnitude)
         told = []
-        for (name, here), (_, there) in zip(self._named(self.inside), self._named(outside), strict=True):
+        for (name, here), (_, there) in zip(self._named(self.inside, outside), self._named(outside, outside), strict=True):
             first, second = _number(here, noise), _number(there, noise)
             same = first == second or abs(here - there) <= noise
             told.append(f"{name} {first} in both" if same else f"{name} {first} inside, {second} outside")
@@ -302,10 +302,10 @@ class EvidenceLedger:
         rivals = self.query.score == "margin" and self.query.rival == STRONGEST and len(self.class_names) > 2
         return "another rival or units that switch" if rivals else "units that switch"
 
-    def _named(self, parts: LedgerParts) -> list[tuple[str, float]]:
+    def _named(self, parts: LedgerParts, outside: LedgerParts | None = None) -> list[tuple[str, float]]:
         """The parts in words; `units` only where there are any, inside or outside."""
         named = [("channels", float(parts.channels.sum())), *parts.bypass.items()]
-        if self.units or parts.units:
+        if self.units or (outside is not None and outside.units):
             named.append((self.units_name, parts.units))
         return [*named, (self.residual_name, parts.residual)]
 

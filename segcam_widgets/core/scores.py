@@ -107,7 +107,7 @@ class Score(ABC):
     ----------
     name, title, formula : str
     linear : bool
-        Its cotangent does not depend on the logits' values (except through the rival chosen).
+        Its cotangent does not depend on the logits' values: a rival is fixed on the unmodified prediction.
     contrastive : bool
         It compares classes, so it needs two that compete.
     unit : str

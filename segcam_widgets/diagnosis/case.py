@@ -51,6 +51,11 @@ class Case(Question):
         return self.asked.is_empty and not self.is_number
 
     @property
+    def judged_blank(self) -> bool:
+        """Whether the map whose weights are judged is blank as the asked one is: only then do they explain it. Needs "map"."""
+        return self.blank and self.judged.is_empty
+
+    @property
     def faint(self) -> bool:
         """Whether less than a hundredth of the map is positive, and something is. Needs "map"."""
         return self.asked.is_faint
@@ -89,15 +94,20 @@ class Case(Question):
 
     @cached_property
     def wide(self) -> Explanation | None:
-        """The judged map with everything after the layer in 32 bits; None where the network needs none, or it cannot be made."""
+        """The asked map with everything after the layer in 32 bits; None where the network needs none, or it cannot be made."""
         if self.lacks("map") or not self.tail.half_precision or METHODS[self.query.method].slow:
             return None
         try:
-            return explain(cast("Probe", InFloat32(self.memory)), self.margin_query)
+            return explain(cast("Probe", InFloat32(self.memory)), self.query)
         except Cancelled:
             raise
         except SegCamError:
             return None
+
+    @property
+    def lost_in_16_bits(self) -> bool:
+        """Whether the gradient of every class is zero in 16 bits, and that of the score is not in 32. Needs "gradients"."""
+        return self.ignores_region and self.wide is not None and bool(self.wide.gradients.any())
 
     @cached_property
     def weights(self) -> NDArray[np.float32]:
@@ -111,6 +121,12 @@ class Case(Question):
         """(K,): the channels with a positive weight, somewhere for pixelwise methods. Needs "map"."""
         above = self.weights > POSITIVE * np.abs(self.weights).max()
         return above if above.ndim == 1 else above.any((0, 1))
+
+    @property
+    def rising_are_positive(self) -> bool:
+        """Whether some channel has a positive weight, and no such channel is negative anywhere. Needs "live"."""
+        some = self.rising & self.live
+        return bool(some.any() and (self.judged.activations[:, :, some] >= 0).all())
 
     @cached_property
     def book(self) -> EvidenceLedger:

@@ -167,7 +167,7 @@ def _nothing_to_draw(case: "Case") -> Decision | None:
 
 def _of_a_map(case: "Case") -> Decision:
     """Lines 2 to 11."""
-    if case.wide is not None and not case.wide.is_empty:
+    if (case.wide is not None and not case.wide.is_empty) or case.lost_in_16_bits:
         return Decision("2", "SC209")
     if case.ignores_region:
         return _no_gradient(case)

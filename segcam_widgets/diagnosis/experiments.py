@@ -85,7 +85,7 @@ class Experiments:
         self, probe: Probe, layer: str, class_index: int, mask: BoolMask, live: NDArray[np.bool_] | None = None
     ) -> None:
         self._probe, self._layer, self._index, self._mask = probe, layer, class_index, mask
-        before = self._carries(probe.logits)
+        self._before = before = self._carries(probe.logits)
         self.carriers: BoolMask = mask & before
         self.rest: BoolMask = ~before if (~before).mean() >= LEAST_REST else ~mask
         self._live = live
@@ -125,6 +125,11 @@ class Experiments:
     def has_rest(self) -> bool:
         """Whether there are pixels to compare with."""
         return bool(self.rest.any())
+
+    @property
+    def rest_carries(self) -> bool:
+        """Whether the class is in the rest already: it is nearly everywhere, and the rest is what lies outside the region."""
+        return bool(self._before[self.rest].any())
 
     @cached_property
     def _activations(self) -> Float:

@@ -8,6 +8,8 @@ from segcam_widgets.diagnosis.words import channels, listed, percent, signed
 
 SHIFT = 0.05
 """Change of the image's share of the class that is worth a word."""
+SAME = 0.005
+"""Change of the margin that rounds to no per cent."""
 
 
 def who(case: Case) -> str:
@@ -33,15 +35,16 @@ def _loses(case: Case, outcome: Outcome) -> str:
     if outcome.turns:
         return f"{percent(outcome.lost)} of {case.class_name} is lost"
     if outcome.lost > 0:
-        return f"{percent(outcome.lost)} of {case.class_name} is lost, {_margin(outcome)}"
-    return f"{case.class_name} stays, {_margin(outcome)}"
+        return f"{percent(outcome.lost)} of {case.class_name} is lost, its mean margin {_moves(outcome)}"
+    if abs(outcome.fall) < SAME:
+        return f"{case.class_name} stays, and its margin with it"
+    return f"{case.class_name} stays, its margin {_moves(outcome)}"
 
 
-def _margin(outcome: Outcome) -> str:
-    if abs(outcome.fall) < 0.005:
-        return "and its margin with it"
-    way = "falls" if outcome.fall > 0 else "rises"
-    return f"its margin {way} by {percent(abs(outcome.fall))}"
+def _moves(outcome: Outcome) -> str:
+    if abs(outcome.fall) < SAME:
+        return "stays"
+    return f"{'falls' if outcome.fall > 0 else 'rises'} by {percent(abs(outcome.fall))}"
 
 
 def lifted(case: Case) -> str:
@@ -57,6 +60,9 @@ def sunk(case: Case) -> str:
 def switched_off(case: Case) -> str:
     """As in "Switch them off: brick stays, and the whole image becomes brick (30 % before)."."""
     outcome = case.experiments.zero
+    if not case.experiments.carriers.any():  # there is none that could stay
+        region = f"{percent(outcome.region_share)} of the region becomes {case.class_name}"
+        return f"Switch {_them(case)} off: {region}{_image(case, outcome)}."
     stays = f"{case.class_name} stays" if outcome.lost == 0 else f"{percent(outcome.lost)} of {case.class_name} is lost"
     return f"Switch {_them(case)} off: {stays}{_image(case, outcome)}."
 
@@ -74,7 +80,7 @@ def _image(case: Case, outcome: Outcome) -> str:
 def lowered_elsewhere(case: Case) -> str:
     """As in "Lower the rest of the image to what is here: 80 % of it becomes brick."; "" where nothing moves."""
     outcome = case.experiments.lowered_rest
-    if outcome is None or not outcome.rest_share >= SHIFT:
+    if outcome is None or case.experiments.rest_carries or not outcome.rest_share >= SHIFT:
         return ""
     return (
         f"Lower the rest of the image to what is here: {percent(outcome.rest_share)} of it becomes {case.class_name}."
@@ -107,10 +113,12 @@ def evidence(case: Case, *names: str) -> dict[str, float]:
 
 
 def all_numbers(case: Case) -> str:
-    """Every experiment in one sentence: "lifted 12 % lost (margin -31 %), lowered 0 % (-2 %), switched off 60 % (-110 %)"."""
-    names = {"lift": "lifted", "sink": "lowered", "zero": "switched off", "skip": "without what goes round"}
+    """Every experiment: "12 % is lost when lifted (margin -31 %), 0 % when lowered (margin -2 %), ..."."""
+    names = {
+        "lift": "is lost when lifted", "sink": "when lowered", "zero": "when switched off", "skip": "without what goes round",
+    }  # fmt: skip
     told = [
-        f"{names[name]} {percent(outcome.lost)} is lost (margin {signed(-100 * outcome.fall)} %)"
+        f"{percent(outcome.lost)} {names[name]} (margin {signed(0.0 - 100 * outcome.fall)} %)"
         for name, outcome in case.experiments.judged.items()
     ]
     return ", ".join(told)

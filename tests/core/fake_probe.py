@@ -54,8 +54,9 @@ class Conv:
 class Pointwise:
     """A function of each number, and its derivative."""
 
-    def __init__(self, function, derivative, curved=False):
-        self.forward, self.derivative, self.curved = function, derivative, curved
+    def __init__(self, function, derivative, curved=False, rectifies=False):
+        self.forward, self.derivative = function, derivative
+        self.curved, self.rectifies = curved, rectifies
 
     def jvp(self, inputs, tangents):
         return self.derivative(inputs[0]) * tangents[0]
@@ -99,11 +100,36 @@ class Shift:
 
 
 def relu():
-    return Pointwise(lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(float))
+    return Pointwise(lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(float), rectifies=True)
 
 
 def softplus():
     return Pointwise(lambda x: np.logaddexp(0, x), expit, curved=True)
+
+
+class Round(Pointwise):
+    """To whole numbers: no gradient comes through, whatever the image."""
+
+    no_gradient = True
+
+    def __init__(self):
+        super().__init__(np.round, np.zeros_like)
+
+
+class Gain:
+    """Every number times one weight; with a weight of zero nothing comes through, whatever the image."""
+
+    def __init__(self, weight):
+        self.weight, self.zero_weight = weight, weight == 0
+
+    def forward(self, x):
+        return x * self.weight
+
+    def jvp(self, _, tangents):
+        return tangents[0] * self.weight
+
+    def vjp(self, _, g):
+        return [g * self.weight]
 
 
 class Upsample:
@@ -169,11 +195,11 @@ class NumpyProbe:
                 values[name] = op.forward(*(values[n] for n in of))
         return values
 
-    def _after(self, layer):
-        """Names of the nodes that the layer has a part in, in order."""
+    def _after(self, layer, closed=()):
+        """Names of the nodes that the layer has a part in, in order; not through the closed ones."""
         found = [layer]
         for name, _, of in self.nodes:
-            if name not in found and set(of) & set(found):
+            if name not in found and name not in closed and set(of) & set(found):
                 found.append(name)
         return found[1:]
 
@@ -236,11 +262,13 @@ class NumpyProbe:
         after = self._after(self.layer(layer).name)
         kinds = {name: op for name, op, _ in self.nodes}
         curved = {name: "Pointwise" for name in after if getattr(kinds[name], "curved", False)}
-        last = kinds[self._last]
-        rectified = isinstance(last, Pointwise) and not last.curved
+        blind = {name: type(kinds[name]).__name__ for name in after if getattr(kinds[name], "no_gradient", False)}
+        zero = [name for name in after if getattr(kinds[name], "zero_weight", False)]
+        ends = zero if self._last not in (layer, *self._after(layer, closed=zero)) else []
+        rectified = getattr(kinds[self._last], "rectifies", False)
         giving = [name for name in after if hasattr(kinds[name], "constant")]
         constants = {name: "full units" if isinstance(kinds[name], Clip) else "constants" for name in giving}
-        return Tail(curved, rectified, self.half_precision, constants=constants)
+        return Tail(curved, rectified, self.half_precision, blind, tuple(ends), constants)
 
     def units(self, layer):
         self.calls["units"] += 1

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import expit, log_softmax, logsumexp, softmax
 
 import segcam_widgets as sc
-from segcam_widgets.core.scores import ScoreInput, probability_gap
+from segcam_widgets.core.scores import ScoreInput, default_score, probability_gap
 from segcam_widgets.core.standing import _KEPT, strongest_rivals
 from tests.core.strategies import PROPERTY
 
@@ -197,6 +197,15 @@ def test_values_for_several_sigmoids(logits, mask):
     given_ = ScoreInput(logits, mask, 1, multilabel=True)
     assert sc.SCORES["probability"].value(given_) == pytest.approx(expit(logits[..., 1])[mask].mean())
     assert sc.SCORES["log_probability"].value(given_) == pytest.approx(np.log(expit(logits[..., 1]))[mask].mean())
+
+
+@pytest.mark.parametrize(
+    ("classes", "multilabel", "name"),
+    [(3, False, "margin"), (2, False, "margin"), (1, False, "logit"), (3, True, "logit"), (1, True, "logit")],
+)
+def test_the_default_is_the_margin_where_classes_compete(classes, multilabel, name):
+    assert default_score(classes, multilabel) == name
+    sc.SCORES[name].check(classes, multilabel)  # and it can be asked
 
 
 def test_one_sigmoid_as_two_classes():

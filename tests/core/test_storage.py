@@ -217,6 +217,14 @@ def test_no_saved_explanation(saved, make, state):
     )
 
 
+def test_a_query_without_a_score_was_about_the_centered_logit(saved):
+    """Nothing that is saved lacks it; a manifest made by hand may, from the time when that was the default."""
+    data = json.loads((saved / "manifest.json").read_text("utf-8"))
+    edit(saved, query={**data["query"], "score": None})
+    assert sc.load_explanation(saved).query.score == "centered_logit"
+    assert sc.load_explanation(saved).summary()
+
+
 def test_a_newer_schema_is_refused(saved):
     edit(saved, schema_version=2)
     with pytest.raises(sc.SegCamError) as caught:

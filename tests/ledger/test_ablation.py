@@ -117,6 +117,26 @@ def test_bad_arguments_are_named(keywords, words):
         sc.ablate(random_network(), sc.CamQuery("deep", 1, sc.Everything()), **keywords)
 
 
+def test_the_margin_after_is_over_the_rival_of_before():
+    """Without its channel the rival falls, and the third class is stronger: the score still is against the rival."""
+    probe = linear_head(np.ones((2, 2, 3)), np.diag([3.0, 2.0, 1.0]))
+    done = sc.ablate(probe, sc.CamQuery("image", 0, sc.Everything()), 1)
+    assert done.query.score == "margin"
+    assert (done.score, done.ablated_score) == (1, 3)  # over the third class it would be 2
+    assert done.change == done.forecast == 2
+
+
+@pytest.mark.parametrize("method", ["ablation-cam", "occlusion", "integrated-gradients"])
+def test_so_it_is_for_every_method_that_runs_the_network_again(method):
+    probe = linear_head(np.ones((2, 2, 3)), np.diag([3.0, 2.0, 1.0]))
+    given = {"window": 1} if method == "occlusion" else {}
+    ex = sc.explain(probe, sc.CamQuery("image", 0, sc.Everything(), method=method, options=given))
+    if method == "ablation-cam":
+        assert ex.weights == pytest.approx([3, -2, 0])
+    else:  # of a linear network these share out the score, which is 3 - 2
+        assert ex.cam.sum() == pytest.approx(1)
+
+
 @pytest.mark.keras
 def test_the_true_change_on_a_keras_network():
     """The replay is the model itself with a channel of its layer set to zero."""

@@ -93,7 +93,7 @@ def query(layer, score=None):
     return sc.CamQuery(layer, 1, sc.Rectangle(2, 2, 9, 9), score=score)
 
 
-def field(probe, score="centered_logit"):
+def field(probe, score="margin"):
     """A cotangent of the kind that a score pulls with."""
     from segcam_widgets.core.explain import region_mask, score_input
     from segcam_widgets.core.query import resolve
@@ -102,7 +102,7 @@ def field(probe, score="centered_logit"):
     return sc.SCORES[score].cotangent(score_input(probe, asked, region_mask(probe, asked)))
 
 
-@pytest.mark.parametrize("score", ["centered_logit", "probability"])
+@pytest.mark.parametrize("score", ["centered_logit", "margin", "probability"])
 def test_what_was_got_ready_is_not_compiled_again(score):
     probe = sc.open_probe(small(), image())
     assert isinstance(probe, Preparing)

@@ -29,7 +29,7 @@ def test_probabilities_are_the_models_own(ending):
     shown = probe.probabilities[:, :, 1:] if "one-channel" in ending else probe.probabilities
     np.testing.assert_allclose(shown.reshape(-1), own.reshape(-1), atol=1e-6)
     assert probe.head == ("sigmoid" if ending in SIGMOIDS else "softmax")
-    assert probe.default_score == ("logit" if ending in SIGMOIDS else "centered_logit")
+    assert probe.default_score == ("logit" if probe.multilabel else "margin")
     assert probe.multilabel == (probe.head == "sigmoid" and "one-channel" not in ending)
     assert probe.logits.shape == probe.probabilities.shape == (*probe.labels.shape, len(probe.class_names))
     assert probe.logits.dtype == probe.probabilities.dtype == np.float32
@@ -54,8 +54,8 @@ def test_one_sigmoid_channel_is_two_classes(ending):
     np.testing.assert_allclose(probe.probabilities[:, :, 1], 1 / (1 + np.exp(-z)), atol=1e-6)
     np.testing.assert_array_equal(probe.labels, (z > 0).astype(int))
     assert probe.activations("logits").shape == (SIZE, SIZE, 1)
-    margin = sc.explain(probe, sc.CamQuery("dec", "thing", sc.Everything(), score="margin"))
-    logit = sc.explain(probe, sc.CamQuery("dec", "thing", sc.Everything()))
+    margin = sc.explain(probe, sc.CamQuery("dec", "thing", sc.Everything()))
+    logit = sc.explain(probe, sc.CamQuery("dec", "thing", sc.Everything(), score="logit"))
     assert margin.score == pytest.approx(z.mean(), rel=1e-5)
     assert logit.score == pytest.approx(z.mean() / 2, rel=1e-5)
 

@@ -6,6 +6,8 @@ import pytest
 import tensorflow as tf
 
 import segcam_widgets as sc
+from segcam_widgets.core.explain import score_input
+from segcam_widgets.core.query import resolve
 from segcam_widgets.models.engine import DEEP
 from segcam_widgets.models.live import Live
 from segcam_widgets.models.probe import KerasProbe
@@ -15,11 +17,11 @@ from tests.models.reference import relative, tape_gradient
 pytestmark = pytest.mark.keras
 
 
-def compiled(probe, layer):
+def compiled(probe, layer, score=None):
     """What a live query at a layer runs."""
-    sc.explain(probe, sc.CamQuery(layer, 0, sc.Everything()))
+    sc.explain(probe, sc.CamQuery(layer, 0, sc.Everything(), score))
     probe._engine.settle()
-    sc.explain(probe, sc.CamQuery(layer, 0, sc.Everything()))
+    sc.explain(probe, sc.CamQuery(layer, 0, sc.Everything(), score))
     slot = probe._targets.find(layer).slot
     (found,) = [f for key, f in probe._engine._functions.items() if key[:2] == ("live", slot)]
     assert isinstance(found, Live)
@@ -63,7 +65,7 @@ def test_the_half_answers_as_the_whole(name):
     x = np.random.default_rng(3).normal(size=[SIZE if n is None else n for n in model.inputs[0].shape[1:]])
     probe = sc.open_probe(model, x)
     layer = probe.layers[1].name
-    live = compiled(probe, layer)
+    live = compiled(probe, layer, "logit")
     target = probe._targets.find(layer)
     cut = probe._engine.cut(target.slot, target.name)
     own, *bypass = probe._tensors.get([target.slot, *cut.bypass])
@@ -73,6 +75,21 @@ def test_the_half_answers_as_the_whole(name):
     pulled = probe.pullback(layer, mask[0, :, :, None] * contrast[0])
     assert relative(pulled.gradients, gradients.numpy()[0]) < 1e-5
     assert list(pulled.bypass.values()) == pytest.approx(shares.numpy()[:, 0].tolist(), rel=1e-4, abs=1e-5)
+
+
+def test_against_rivals_the_half_answers_as_the_whole():
+    probe = sc.open_probe(small(), image())
+    live = compiled(probe, "enc", "margin")
+    target = probe._targets.find("enc")
+    own, *bypass = probe._tensors.get([target.slot, *probe._engine.cut(target.slot, target.name).bypass])
+    query = resolve(sc.CamQuery("enc", 1, sc.Rectangle(2, 2, 9, 9)), probe)
+    cotangent = sc.SCORES["margin"].cotangent(score_input(probe, query, query.region.rasterize(probe)))
+    factors = cotangent.mask, cotangent.rivals, cotangent.contrast
+    gradients, shares = live.whole(own, bypass, *(tf.constant(factor[None]) for factor in factors))
+    halves, dense = probe.pullback("enc", cotangent), probe.pullback("enc", cotangent.to_array())
+    for pulled in (halves, dense):
+        assert relative(pulled.gradients, gradients.numpy()[0]) < 1e-5
+        assert list(pulled.bypass.values()) == pytest.approx(shares.numpy()[:, 0].tolist(), rel=1e-4, abs=1e-5)
 
 
 def test_batch_norm_keeps_no_more_than_the_activations_behind_it():

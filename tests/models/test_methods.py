@@ -116,7 +116,7 @@ def test_score_cam_is_what_the_users_own_model_says_of_the_masked_image(models, 
 @pytest.mark.parametrize("name", ["residual", "attention", "demo"])
 def test_occlusion_is_what_covering_one_window_does(probes, name):
     probe, layer = probes[name], middle(name)
-    ex = ask(probe, layer, "occlusion", window=2, stride=2)
+    ex = ask(probe, layer, "occlusion", "centered_logit", window=2, stride=2)
     covered = np.array(ex.activations)
     covered[2:4, 0:2] = 0
     logits = probe.replay(layer, covered)[ex.mask].astype(float)
@@ -124,7 +124,7 @@ def test_occlusion_is_what_covering_one_window_does(probes, name):
     np.testing.assert_allclose(ex.cam[2:4, 0:2], fall / 4, atol=1e-4 * max(1, abs(ex.score)))
 
 
-@pytest.mark.parametrize("score", ["centered_logit", "probability"])
+@pytest.mark.parametrize("score", ["centered_logit", "margin", "probability"])
 @pytest.mark.parametrize("name", ["residual", "attention", "demo"])
 def test_integrated_gradients_approach_completeness(probes, name, score):
     few, many = (ask(probes[name], middle(name), "integrated-gradients", score, steps=n) for n in (2, 48))

@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 
 import segcam_widgets as sc
+from segcam_widgets.core.explain import score_input
 from segcam_widgets.core.probe import Cotangent
+from segcam_widgets.core.query import resolve
 from tests.models.networks import ENDINGS, NETWORKS, SIZE, image, small, softmax_then_resize
 from tests.models.reference import find_layer, relative, tape_gradient
 
@@ -119,6 +121,77 @@ def test_outer_products_and_whole_fields_pull_alike():
         whole = probe.pullback(name, mask[:, :, None] * contrast)
         np.testing.assert_allclose(outer.gradients, whole.gradients, rtol=1e-5, atol=1e-7)
         assert outer.bypass == pytest.approx(whole.bypass, rel=1e-5)
+
+
+def against_rivals(classes=4, factor=0.5):
+    """A field of each pixel's class against its own rival, compact and whole."""
+    rng = np.random.default_rng(0)
+    contrast = np.zeros(classes, np.float32)
+    contrast[1] = factor
+    rivals = np.array([0, 2, 3])[rng.integers(0, classes - 1, (SIZE, SIZE))]
+    mask = (rng.random((SIZE, SIZE)) < 0.3).astype(np.float32)
+    whole = mask[:, :, None] * (contrast - factor * np.eye(classes, dtype=np.float32)[rivals])
+    return Cotangent(mask, contrast, rivals=rivals), whole
+
+
+def test_a_rival_at_each_pixel_pulls_as_the_whole_field():
+    probe = sc.open_probe(small(), image())
+    compact, field = against_rivals()
+    np.testing.assert_array_equal(compact.to_array(), field)
+    for name in ("image", "enc", "deep", "logits"):
+        ours, theirs = (probe.pullback(name, given) for given in (compact, field))
+        np.testing.assert_allclose(ours.gradients, theirs.gradients, rtol=1e-5, atol=1e-7)
+        assert ours.bypass == pytest.approx(theirs.bypass, rel=1e-5)
+        np.testing.assert_allclose(
+            probe.pullback_float32(name, compact).gradients, theirs.gradients, rtol=1e-4, atol=1e-6
+        )
+    swept = [probe.sweep(given)["deep"].weights for given in (compact, field)]
+    np.testing.assert_array_equal(*swept)
+
+
+def test_a_rival_at_each_pixel_pulls_at_several_points_at_once():
+    probe = sc.open_probe(small(), image())
+    compact, field = against_rivals()
+    at = probe.activations("deep") * np.array([1, 0.5, 2], np.float32)[:, None, None, None]
+    ours, theirs = (probe.pullback("deep", given, at).gradients for given in (compact, field))
+    assert ours.shape == at.shape
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_the_field_of_a_margin_is_never_whole():
+    """What goes into the graph is a mask, an index a pixel and a number a class."""
+    probe = sc.open_probe(small(), image())
+    seen = []
+    pull = probe._pull
+
+    def watched(target, factors, source):
+        seen.append([(factor.shape, factor.dtype) for factor in factors])
+        return pull(target, factors, source)
+
+    probe._pull = watched
+    ex = sc.explain(probe, sc.CamQuery("deep", 1, sc.Everything()))
+    assert ex.query.score == "margin"
+    assert seen == [[((1, SIZE, SIZE), np.float32), ((1, SIZE, SIZE), np.uint8), ((1, 4), np.float32)]]
+
+
+def test_the_rivals_are_found_once_a_prediction():
+    model = small()
+    probe = sc.open_probe(model, image())
+
+    def rivals(c):
+        query = resolve(sc.CamQuery("deep", c, sc.Everything()), probe)
+        return score_input(probe, query, query.region.rasterize(probe)).rivals
+
+    first = rivals(1)
+    assert rivals(1) is first
+    assert rivals(2) is not first
+    last = model.get_layer("logits")
+    last.bias.assign(last.bias - [9, 0, 0, 0])
+    assert probe.refresh()
+    again = rivals(1)
+    assert again is not first
+    others = np.where(np.arange(4) == 1, -np.inf, probe.logits)
+    np.testing.assert_array_equal(again, others.argmax(-1))
 
 
 def test_several_fields_at_once_are_the_single_ones():
@@ -241,3 +314,6 @@ def test_half_precision_gradients_neither_vanish_nor_overflow(loudness):
         assert ours.bypass == pytest.approx(theirs.bypass, rel=0.02)
         dense = rough.pullback(name, mask[:, :, None] * contrast)
         assert relative(dense.gradients, theirs.gradients) < 0.01
+        compact, field = against_rivals(factor=loudness)
+        ours, theirs = rough.pullback(name, compact), full.pullback(name, field)
+        assert relative(ours.gradients, theirs.gradients) < 0.01

@@ -80,7 +80,7 @@ def test_other_weights_drop_the_votes():
     model = build("unet")
     probe = sc.open_probe(model, picture())
     field = sc.votes(probe, "bottom")
-    query = sc.CamQuery("bottom", 1, sc.Everything())
+    query = sc.CamQuery("bottom", 1, sc.Everything(), "centered_logit")
     field.weights_for(query)
     last = model.get_layer("logits")
     last.kernel.assign(last.kernel * 2)

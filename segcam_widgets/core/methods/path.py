@@ -32,7 +32,7 @@ def integrated_gradients(given: MapInput) -> MapResult:
 
 
 def _fields(given: MapInput, at: Float) -> Float:
-    """dS/dy at each point of the path, (B, H, W, C): of a score that bends, or whose rival changes on the way."""
+    """dS/dy at each point of the path, (B, H, W, C): of a score that bends."""
     logits = given.probe.replay(given.query.layer, at)
     cotangents: list[Cotangent] = [given.cotangent(one) for one in logits]
     return np.stack([cotangent.to_array() for cotangent in cotangents])

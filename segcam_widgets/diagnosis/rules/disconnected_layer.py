@@ -24,16 +24,10 @@ class DisconnectedLayer(Rule):
                 "Choose a layer that leads to the output.",
                 try_layers(case, other_layers(case)),
             )
-        missing = case.lacks("gradients")
-        if missing:
-            return f"a path leads from the layer to the logits; more cannot be said, for {missing}"
-        if not case.ignores_region:
-            return "the layer's gradient reaches the region"
-        if case.silent_layer:
-            return "every channel is zero here, so that replays cannot tell"
+        other = self._other(case)
+        if other:
+            return other
         change = case.experiments.largest_change
-        if case.tail.no_gradient and change >= STIRS:
-            return "a step without a gradient lies between (SC107)"
         assert case.gradients is not None
         evidence = {
             "path": True,
@@ -52,6 +46,21 @@ class DisconnectedLayer(Rule):
         )
 
     @staticmethod
+    def _other(case: Case) -> str:
+        """What is to say of a layer that a path leads from, unless no gradient comes back and nothing explains it: then ""."""
+        missing = case.lacks("gradients") or case.lacks("activations")
+        if missing:
+            return f"a path leads from the layer to the logits; more cannot be said, for {missing}"
+        if not case.ignores_region:
+            return "the layer's gradient reaches the region"
+        if case.lost_in_16_bits:
+            return "in 32 bits a gradient comes back (SC209)"
+        if case.silent_layer:
+            return "every channel is zero here, so that replays cannot tell"
+        steps = case.tail.no_gradient and case.experiments.largest_change >= STIRS
+        return "a step without a gradient lies between (SC107)" if steps else ""
+
+    @staticmethod
     def _reason(case: Case, change: float) -> str:
         """What the replays tell of it."""
         if change >= STIRS:
@@ -63,7 +72,7 @@ class DisconnectedLayer(Rule):
             steps = case.tail.zero_weights
             whose = "its weight is" if len(steps) == 1 else "their weights are"
             return f"what it does goes through {listed(steps)}, and {whose} zero, for every image."
-        small = " Or its numbers are too small for 16 bits." if case.tail.half_precision else ""
+        small = " Or its numbers are too small for 16 bits." if case.tail.half_precision and case.wide is None else ""
         return (
             "lifted, lowered or switched off, the layer changes nothing there. The region lies outside what the layer reaches, "
             f"or units between stay closed.{small}"

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from segcam_widgets.core.methods import METHODS
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
@@ -13,8 +14,9 @@ class HalfPrecision(Rule):
 
     code, name, title = "SC209", "half-precision", "At {layer}, the gradient is too small for 16 bits"
     holds = (
-        "something after the layer computes in 16 bits, the map is blank, and in float32 it is not; as a tip: both are blank, "
-        "and some pooled weights have another sign in float32"
+        "something after the layer computes in 16 bits, the map is blank, and in float32 it is not, or the gradient of every "
+        "class is zero and in float32 it is not; as a tip: both maps are blank, and some pooled weights have another sign in "
+        "float32"
     )
     needs = ("map",)
 
@@ -23,20 +25,22 @@ class HalfPrecision(Rule):
             return self.not_here("the network computes in 32 bits or more")
         if not case.blank:
             return "the map is not blank"
+        if METHODS[case.query.method].slow:
+            return self.not_here("the method is slow, and its map is not made again in 32 bits")
         wide = case.wide
         if wide is None:
             return self.not_here("the gradient could not be computed in 32 bits")
-        own, other = case.judged.pooled_gradients, wide.pooled_gradients
+        own, other = case.asked.pooled_gradients, wide.pooled_gradients
         turned = int((np.sign(own) != np.sign(other)).sum())
         largest = float(np.abs(wide.gradients).max())
         if not case.says(self.code) and not turned:
             return "the weights have the same signs in 32 bits"
-        lost = "every gradient is zero" if not case.judged.gradients.any() else f"{counted(turned, 'weight')} lost its sign" if (
+        lost = "every gradient is zero" if not case.asked.gradients.any() else f"{counted(turned, 'weight')} lost its sign" if (
             turned == 1
         ) else f"{turned} weights lost their sign"  # fmt: skip
         shows = (
             f"In float32 the map is not blank: {percent(wide.positive_share)} of it is positive."
-            if case.says(self.code)
+            if not wide.is_empty
             else "In float32 the map is blank as well."
         )
         return Hit(

@@ -19,8 +19,8 @@ class NoContrast(Rule):
     code, name, title = "SC105", "no-contrast", "At {layer}, the channels are nearly the same everywhere"
     holds = (
         "as a headline: a blank map, and the mean activation of region and rest differs by less than 0.1 of a channel's mean "
-        "magnitude in every live channel, and no experiment takes half of the class away; as a tip: std / |mean| over the map is "
-        "below 0.05 in every live channel"
+        "magnitude in every live channel, and what goes round the layer does not take half of the class away; as a tip: std / "
+        "|mean| over the map is below 0.05 in every live channel"
     )
     needs = ("live",)
 
@@ -54,7 +54,7 @@ class NoContrast(Rule):
             f"{case.query.layer}), too little to lift or to lower anything to. {said.switched_off(case)}",
             said.evidence(case),
             "Choose a layer that tells the region from the rest, or look at single cells: what differs may be the pattern.",
-            title="At {layer}, the region is on average as the rest",
+            title="At {layer}, the region is on average like the rest",
         )
 
 

@@ -15,7 +15,7 @@ class NoGradientStep(Rule):
         "the gradient of every class is zero, replaying the layer changed moves the margin, and a step between the layer and the "
         "logits has no gradient"
     )
-    needs = ("gradients", "live")
+    needs = ("gradients", "activations", "live")
 
     def look(self, case: Case) -> Hit | str | NotApplicable:
         if not case.ignores_region:

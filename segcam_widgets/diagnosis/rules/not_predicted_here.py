@@ -51,7 +51,7 @@ class NotPredictedHere(Rule):
             try_queries(case, self._predicted(case, winner)) if case.says(self.code) else None,
             title=""
             if share < HALF
-            else f"{{class_name}} wins at {percent(share)} of the region, and loses on average",
+            else f"At {percent(share)} of the region {{class_name}} wins, and on average it loses",
         )
 
     @staticmethod

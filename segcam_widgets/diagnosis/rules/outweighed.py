@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.decide import EFFECT
@@ -20,7 +21,8 @@ class Outweighed(Rule):
         "At {layer}, the channels for {class_name} are outweighed by those against it",
     )
     holds = (
-        "a map that is blank or faint; positive products w_k A_k hold 5 % or more of all products' magnitude. As a "
+        "a map that is blank, or faint without showing the region; positive products w_k A_k hold 5 % or more of all products' "
+        "magnitude. As a "
         "headline also: lowering the channels inside the region to their mean over the rest takes half of the class away, or a "
         "quarter of its margin"
     )
@@ -29,8 +31,12 @@ class Outweighed(Rule):
     def look(self, case: Case) -> Hit | str | NotApplicable:
         if not (case.blank or case.faint):
             return self.not_here("the map is neither blank nor faint")
+        if case.healthy:
+            return self.not_here("the map is faint, and shows the region")
         if case.classless:
             return self.not_here("the method does not look at the class")
+        if case.blank and not case.judged_blank:
+            return self.not_here(f"the {SCORES[str(case.margin_query.score)].title}'s map is not blank")
         share = case.arithmetic.positive_effect
         if share < EFFECT and not case.says(self.code):
             return f"positive products are {percent(share)} of all products' magnitude"
@@ -39,7 +45,7 @@ class Outweighed(Rule):
         up, down = (float(part.sum(dtype=np.float64)) for part in (np.maximum(products, 0), np.minimum(products, 0)))
         shown = f" {said.sunk(case)}" if case.says(self.code) else ""
         return Hit(
-            f"{self._for(case)} The others pull it down harder: all positive products of weight and activation sum to "
+            f"{self._for(case)} What speaks against it is stronger: all positive products of weight and activation sum to "
             f"{signed(up)}, all negative ones to {signed(down)}.{shown}",
             {
                 "positive_channels": int(rising.size),
@@ -51,6 +57,7 @@ class Outweighed(Rule):
             "The map of the positive channels alone shows where these are active. It leaves out what the others take away again.",
             self._remedy(case),
             tuple(int(k) for k in rising),
+            title="" if case.rising_are_positive else "At {layer}, what speaks for {class_name} is outweighed",
         )
 
     def _remedy(self, case: Case) -> Remedy | None:
@@ -65,4 +72,6 @@ class Outweighed(Rule):
         if not rising.size:
             return f"Where activations are negative, negative weights speak for {case.class_name}."
         places = "" if case.weights.ndim == 1 else " in places"
+        if not case.rising_are_positive:
+            places += " where activations are positive"
         return f"{capital(channels(rising, case.live.size))} {verb(rising, 'pull')} {case.class_name} up{places}."

@@ -31,8 +31,8 @@ class PoolingCancels(Rule):
         numbers = said.evidence(case, *NUMBERS)
         if not case.arithmetic.channels_carry:
             return Hit(
-                f"{about} Yet the gradient asks for less of it: the class needs what is here, and more would take it away. A "
-                "gradient tells of small changes, the replay of a large one.",
+                f"{about} Yet the gradient asks for less of it: the class needs what is here, and a little more would hurt it. "
+                "A gradient tells of small changes, the replay of a large one.",
                 numbers,
                 "Trust the replay. Ablation-CAM weighs channels by what happens without them.",
                 channels=live,

@@ -1,7 +1,9 @@
 """SC106: the channels that speak for the class are dead here."""
 
 import numpy as np
+from numpy.typing import NDArray
 
+from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import STRONG, Case
 from segcam_widgets.diagnosis.findings import NotApplicable
@@ -23,6 +25,8 @@ class PositiveChannelsSilent(Rule):
     def look(self, case: Case) -> Hit | str | NotApplicable:
         if case.classless:
             return self.not_here("the method does not look at the class")
+        if not case.judged_blank:
+            return self.not_here(f"the {SCORES[str(case.margin_query.score)].title}'s map is not blank")
         strong = case.rising & (case.strongest_weight >= STRONG * np.abs(case.weights).max())
         if not strong.any():
             return "no channel has a positive weight that counts"
@@ -31,8 +35,7 @@ class PositiveChannelsSilent(Rule):
         rising, live = np.flatnonzero(strong), np.flatnonzero(case.live)
         who = capital(channels(rising, case.live.size))
         others = "The one live channel" if live.size == 1 else f"The {live.size} live channels"
-        falls = (case.weights[..., live] < 0).all()
-        down = f"{verb(live, 'pull')} it down" if falls else f"{verb(live, 'do')} not pull it up"
+        down = self._down(case.weights[..., live], live)
         shown = f" {said.lifted(case)}" if case.says(self.code) else ""
         return Hit(
             f"{who} would speak for {case.class_name}, but {'is' if rising.size == 1 else 'are'} zero everywhere on this image. "
@@ -42,3 +45,10 @@ class PositiveChannelsSilent(Rule):
             try_layers(case, other_layers(case)),
             tuple(int(k) for k in rising),
         )
+
+    @staticmethod
+    def _down(weights: NDArray[np.floating], live: NDArray[np.intp]) -> str:
+        """What the live channels do, as far as it holds of all of them."""
+        if (weights < 0).all():
+            return f"{verb(live, 'pull')} it down"
+        return f"{verb(live, 'do')} not pull it up" if (weights <= 0).all() else f"hardly {verb(live, 'pull')} it up"

@@ -42,7 +42,7 @@ class SaturatedScore(Rule):
         better = "logit" if case.probe.multilabel else "margin"
         if case.says(self.code):
             said.append(f"The {better}'s map is not blank: {percent(case.judged.positive_share)} of it is positive.")
-        elif case.blank:
+        elif case.judged_blank:
             said.append(f"That is not why the map is blank: the {better}'s is blank as well.")
         return Hit(
             " ".join(said),

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.explanation import BLANK_TOLERANCE
+from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import HEALTHY_GAIN, Case
 from segcam_widgets.diagnosis.findings import NotApplicable
@@ -26,8 +27,9 @@ class SignedActivations(Rule):
     def look(self, case: Case) -> Hit | str | NotApplicable:
         if case.blank and case.classless and case.says(self.code):
             return self._turned(case)
-        if not (case.judged.activations < 0).any():
-            return self.not_here("no activation is negative")
+        reason = self._cannot(case)
+        if reason:
+            return self.not_here(reason)
         if not case.blank:
             return self._calm(case)
         if case.undone:
@@ -37,6 +39,16 @@ class SignedActivations(Rule):
             if case.says(self.code)
             else "without its negative activations the map is blank as well"
         )
+
+    @staticmethod
+    def _cannot(case: Case) -> str:
+        """Why signs are not worth a word here; "" where they may be."""
+        if case.is_number:
+            return "the layer has a single cell"
+        if not (case.judged.activations < 0).any():
+            return "no activation is negative"
+        score = SCORES[str(case.margin_query.score)].title
+        return f"the {score}'s map is not blank" if case.blank and not case.judged_blank else ""
 
     def _undone(self, case: Case) -> Hit:
         activations = case.judged.activations

@@ -15,7 +15,10 @@ class TwoSoftmaxes(Rule):
     """Logits that are never below zero and add up to one at every pixel came out of a softmax."""
 
     code, name, title = "SC216", "two-softmaxes", "The network applies softmax twice"
-    holds = "a softmax head, two classes or more, and logits that are not negative and sum to one at every pixel"
+    holds = (
+        "a softmax head, two classes or more, and logits that differ from pixel to pixel, are never negative, and sum to one at "
+        "every pixel"
+    )
     needs = ("logits",)
     in_list = False
 
@@ -25,7 +28,8 @@ class TwoSoftmaxes(Rule):
         if case.probe.head != "softmax" or logits.shape[-1] < 2:
             return self.not_here("the head is no softmax over two classes or more")
         away = float(np.abs(logits.sum(-1, dtype=np.float64) - 1).max())
-        if logits.min() < 0 or away > SUM:
+        varies = float(np.ptp(logits, (0, 1)).max())
+        if logits.min() < 0 or away > SUM or varies <= SUM:  # biases alone may add up to one, the same everywhere
             return "the logits are no probabilities"
         return Hit(
             "What enters the last softmax is a probability already: never below zero, and one in sum at every pixel. The "

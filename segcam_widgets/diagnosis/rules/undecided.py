@@ -22,15 +22,17 @@ class Undecided(Rule):
             return because(case)
         if case.decision.line == "6":
             return Hit(
-                f"Nothing in the region carries {case.class_name}, so that there is no pixel to lose: no experiment can tell.",
+                f"By the logits, nothing in the region carries {case.class_name}, so that there is no pixel to lose: no "
+                "experiment can tell.",
                 {"mean_margin": case.mean_margin, "predicted_share": case.predicted_share},
                 "Ask about pixels that are predicted as the class, or about the class that is predicted here.",
                 title="At {layer}, no experiment can tell why the map of {class_name} is blank",
             )
         experiments = case.experiments
+        everything = "The whole image" if experiments.image_share == 1 else "Nearly the whole image"
         alone = "" if experiments.has_rest else (
-            " The whole image carries the class and lies in the region: there is nothing to compare it with, so the channels "
-            "were set to their largest and their least value."
+            f" {everything} carries {case.class_name} and lies in the region: there is nothing to compare it with, so the "
+            "channels were set to their largest and their least value."
         )  # fmt: skip
         return Hit(
             f"{said.lifted(case)} {said.sunk(case)} {said.switched_off(case)}{alone} No single cause explains all of this.",

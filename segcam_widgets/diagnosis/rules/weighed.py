@@ -39,6 +39,8 @@ def pulls(case: Case) -> str:
         return f"No channel pulls {case.class_name} up or down."
     if not (weights > 0).any():
         return f"No live channel pulls {case.class_name} up ({values})."
-    up = int((weights > 0).sum())
-    verb_up = "pulls" if up == 1 else "pull"
-    return f"Of the {live.size} live channels {up} {verb_up} {case.class_name} up and {live.size - up} down."
+    up, down = int((weights > 0).sum()), int((weights < 0).sum())
+    if up == live.size:
+        return f"{capital(who)} {verb(live, 'pull')} {case.class_name} up ({values})."
+    pulled = f"{up} pull{'s' if up == 1 else ''} {case.class_name} up"
+    return f"Of the {live.size} live channels {pulled} and {down or 'none'} down."

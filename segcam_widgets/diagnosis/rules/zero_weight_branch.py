@@ -14,7 +14,7 @@ class ZeroWeightBranch(Rule):
         "the gradient of every class is zero, and a step between the layer and the logits multiplies by weights that are all "
         "zero"
     )
-    needs = ("gradients",)
+    needs = ("gradients", "activations")
     in_list = False
 
     def look(self, case: Case) -> Hit | str | NotApplicable:

@@ -53,7 +53,7 @@ def test_nothing_is_computed_until_it_is_asked_for(show):
     assert panel.reasons.disabled
     found = computed(explorer)
     assert probe.sweeps == 3
-    assert found.score == "centered_logit"
+    assert found.score == "margin"
     expected = sc.atlas(probe)
     np.testing.assert_array_equal(found.positive_share, expected.positive_share)
     assert panel.table.table["rows"] == ["input", "deep", "tail", "logits"]
@@ -71,7 +71,7 @@ def test_a_cell_leads_to_its_map(show):
     choose(explorer, 2, 1)
     query = explorer.query
     assert (query.layer, query.class_index, query.region) == ("tail", 1, sc.PredictedClass(1))
-    assert (query.score, query.method, query.baseline) == ("centered_logit", "seg-grad-cam", "zero")
+    assert (query.score, query.method, query.baseline) == ("margin", "seg-grad-cam", "zero")
     assert found.cell("tail", 1).positive_share == pytest.approx(explorer.explanation.positive_share, abs=1e-5)
     assert explorer.atlas.table.current == [2, 1]
     explorer.controls.layer_slider.value = 1
@@ -149,9 +149,9 @@ def test_another_score_is_said_and_another_image_drops_the_atlas(show):
     try:
         assert explorer.flush()
         computed(explorer)
-        explorer.query = sc.CamQuery("deep", 0, score="margin")
+        explorer.query = sc.CamQuery("deep", 0, score="centered_logit")
         assert explorer.flush()
-        assert "The view now asks for the margin: compute again" in explorer.atlas.note.value
+        assert "The view now asks for the centered logit: compute again" in explorer.atlas.note.value
         explorer.images.next.click()
         assert explorer.flush()
         assert explorer.atlas.atlas is None

@@ -138,6 +138,9 @@ def test_the_class_list_names_the_classes_with_their_shares(show):
 
 def test_the_rival_shows_where_it_is_read(show):
     explorer = show()
+    assert explorer.controls.score.value == "margin"
+    assert explorer.controls.rival.layout.display == ""
+    explorer.controls.score.value = "centered_logit"
     assert explorer.controls.rival.layout.display == "none"
     explorer.controls.score.value = "margin"
     assert explorer.controls.rival.layout.display == ""
@@ -161,6 +164,7 @@ def test_scores_that_a_network_cannot_answer_are_not_offered(show):
     offered = [value for _, value in show(multilabel=True).controls.score.options]
     assert "margin" not in offered
     assert "centered_logit" not in offered
+    assert "log_odds" not in offered
     assert "logit" in offered
 
 

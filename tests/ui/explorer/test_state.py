@@ -73,9 +73,37 @@ def test_the_state_follows_the_view(show):
 
 
 @pytest.mark.parametrize(
+    ("multilabel", "schema", "score"),
+    [(False, 1, "centered_logit"), (False, 2, "margin"), (True, 1, "logit"), (True, 2, "logit")],
+)
+def test_a_state_without_a_score_means_the_default_of_its_time(show, multilabel, schema, score):
+    explorer = show(multilabel=multilabel)
+    state = json.loads(json.dumps(explorer.state))
+    state = {**state, "schema": schema, "query": {"layer": "tail", "class_index": 1}}
+    explorer.state = state
+    assert explorer.flush()
+    assert (explorer.query.layer, explorer.query.class_index, explorer.query.score) == ("tail", 1, score)
+    assert explorer.explanation.query.score == explorer.controls.score.value == score
+    assert explorer.state["schema"] == 2
+    assert explorer.state["query"]["score"] == score
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_score_that_is_said_stays(show, schema):
+    explorer = show()
+    query = {**explorer.state["query"], "score": "probability"}
+    explorer.state = {**explorer.state, "schema": schema, "query": query}
+    assert explorer.flush()
+    assert explorer.query.score == "probability"
+
+
+@pytest.mark.parametrize(
     "change",
     [
         lambda state: {},
+        lambda state: {**state, "schema": True},
+        lambda state: {**state, "schema": 1.5},
+        lambda state: {**state, "schema": [1]},
         lambda state: {**state, "schema": 99},
         lambda state: {k: v for k, v in state.items() if k != "query"},
         lambda state: {**state, "query": {**state["query"], "layer": "lats"}},
