@@ -38,9 +38,9 @@ class LedgerParts:
     units : float
     residual : float
         Inside and outside, what biases and offsets carry. Of a difference, though, what *switches*: a bias is the same
-        number everywhere, and carries more in one place than in another only through ReLUs that are open here and closed
-        there (or a maximum that is another's), or because the margin's strongest rival is another class. Where nothing
-        switches, the difference is 0.
+        number everywhere, and carries more in one place than in another through ReLUs that are open here and closed there
+        (or a maximum that is another's). Where nothing switches, the difference is 0, but for two things: padding with
+        zeros at the image's edge, and a margin whose strongest rival, with a bias of its own, is another class there.
     """
 
     score: float
@@ -140,7 +140,7 @@ class EvidenceLedger:
     def difference(self) -> LedgerParts | None:
         """Inside minus outside, part by part: what makes the score *here* higher than elsewhere. None where all is inside.
 
-        A difference of the residual is no difference of bias: see :class:`LedgerParts` and `switches`.
+        What a difference of the residual is: see :class:`LedgerParts`.
         """
         return None if self.outside is None else self.inside - self.outside
 
@@ -293,14 +293,14 @@ class EvidenceLedger:
             same = first == second or abs(here - there) <= noise
             told.append(f"{name} {first} in both" if same else f"{name} {first} inside, {second} outside")
             if not same and name == "bias":
-                told[-1] += f" ({self.switches}, not another bias)"
+                told[-1] += f" ({self._switching})"
         return "; ".join(told)
 
     @property
-    def switches(self) -> str:
-        """What makes the residual differ between pixels: ReLUs open here and closed there, and for the margin the rival."""
+    def _switching(self) -> str:
+        """What makes a bias carry more in one place than in another."""
         rivals = self.query.score == "margin" and self.query.rival == STRONGEST and len(self.class_names) > 2
-        return "another rival or units that switch" if rivals else "units that switch"
+        return "units that switch, or another rival" if rivals else "units that switch, not another bias"
 
     def _named(self, parts: LedgerParts, outside: LedgerParts | None = None) -> list[tuple[str, float]]:
         """The parts in words; `units` only where there are any, inside or outside."""

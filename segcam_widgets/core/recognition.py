@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 FEW = 3
 """With so few channels many recipes are parallel: all that fit are listed."""
+EXACT = 0.01
+"""Degrees within which float32 keeps the same recipe on the same network and image (0.0005 at most on the demo)."""
+SUSPECTS = (
+    "the model ran in training mode, with batch normalisation and dropout on (model(x, training=False) is without); another "
+    "region than the ones tried, which you can pass as `regions`; another image, preprocessing or weights"
+)
 FAR = 30.0
 """Degrees from which on the nearest resembles nothing."""
 
@@ -128,6 +134,11 @@ class Recognition:
         return " ".join(_sentences(self)) + (_list(self) if self._lists else "")
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the match is as near as float32 allows: else the recipe may be right, and network or image another."""
+        return bool(self.matches) and self.matches[0].angle <= EXACT
+
+    @property
     def _lists(self) -> bool:
         return self.pooled.size <= FEW and len(self.matches) > 1 and bool(self.pooled.any())
 
@@ -186,6 +197,11 @@ def _zeros_pasted(found: Recognition) -> list[str]:
 def _recognised(found: Recognition) -> list[str]:
     first = found.matches[0]
     said = [f"You computed the gradient of {first.words}{_scale_words(first)}.", *_turned(first), *_moved(found, first)]
+    if not found.is_exact and not found.rough:
+        said.append(
+            f"It is {_degrees(first.angle)} off, within what is claimed, but the same recipe on the same network and image comes "
+            f"within {EXACT} in float32. Suspects, unless you computed in 16 bits: {SUSPECTS}."
+        )
     said.append(_weighing(first))
     if len(found.matches) > 1 and found.pooled.size > FEW:
         others = listing((one.words for one in found.matches[1:]), limit=4)
@@ -248,10 +264,7 @@ def _nothing(found: Recognition) -> list[str]:
         return said
     if found.rough:
         said.append(f"Rounding to {found.digits} digits does not account for it.")
-    said.append(
-        "Suspects: the model ran in training mode, with batch normalisation and dropout on (model(x, training=False) is "
-        "without); another region than the ones tried, which you can pass as `regions`; another image, preprocessing or weights."
-    )
+    said.append(f"Suspects: {SUSPECTS}.")
     if not found.crossed:
         said.append(
             "With so many classes, no class was asked about over the pixels of another: pass these as `regions`."

@@ -187,9 +187,12 @@ class Case(Question):
         A contrast of all classes with random coefficients has a zero gradient only where all of them have one. Needs
         "gradients".
         """
-        if self.gradients is None or self.gradients.any() or self.judged.gradients.any():
+        if self.gradients is None or self.gradients.any():
             return False
         assert self.mask is not None
+        margin = self.probe.pullback(self.query.layer, self.cotangent(self.margin_query))  # no map: that may not be finite
+        if margin.gradients.any():
+            return False
         contrast = np.random.default_rng(0).normal(size=len(self.probe.class_names)).astype(np.float32)
         field = Cotangent(self.mask.astype(np.float32), contrast=contrast)
         return not self.probe.pullback(self.query.layer, field.divided(int(self.mask.sum()))).gradients.any()

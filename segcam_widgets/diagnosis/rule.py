@@ -84,6 +84,11 @@ class Rule(ABC):
         """The title without a question at hand: "At this layer, the class is coded by the absence of features"."""
         return self.title.format(layer="this layer", class_name="the class")
 
+    @property
+    def docs_url(self) -> str:
+        """Its section in the documentation."""
+        return f"{DOCS}#{self.code.lower()}-{self.name}"
+
     def not_here(self, reason: str) -> NotApplicable:
         """The third outcome."""
         return NotApplicable(self.code, self.name, reason)
@@ -98,7 +103,7 @@ class Rule(ABC):
             title=title,
             message=hit.message,
             evidence=hit.evidence,
-            docs_url=f"{DOCS}#{self.code.lower()}-{self.name}",
+            docs_url=self.docs_url,
             advice=hit.advice,
             remedy=None if hit.remedy is None else hit.remedy.query,
             remedy_result=None if hit.remedy is None else hit.remedy.result,

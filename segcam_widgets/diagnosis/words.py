@@ -66,5 +66,7 @@ def capital(text: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share: "12 %", "0.4 %"."""
+    """A share: "12 %", "0.4 %", "less than 0.01 %"."""
+    if 0 < share < 1e-4:
+        return "less than 0.01 %"
     return f"{100 * share:.0f} %" if share >= 0.01 or share == 0 else f"{100 * share:.2g} %"

@@ -1,12 +1,14 @@
-"""How far a map tells the truth: deletion and insertion, randomised weights, other classes, beside maps that know nothing."""
+"""How far a map tells the truth: pixels and channels taken away, other classes, random weights, beside maps that know nothing."""
 
 from segcam_widgets.evaluation.cascade import Cascade, Randomisable
+from segcam_widgets.evaluation.channels import ChannelTest
 from segcam_widgets.evaluation.classes import ClassTest
 from segcam_widgets.evaluation.curves import SCOPES, Curve
 from segcam_widgets.evaluation.faithfulness import CHECKS, faithfulness
 from segcam_widgets.evaluation.fills import FILLS, Fill
+from segcam_widgets.evaluation.losses import Loss
 from segcam_widgets.evaluation.references import REFERENCES, Reference, Scene
-from segcam_widgets.evaluation.result import Contender, Faithfulness, Loss
+from segcam_widgets.evaluation.result import Chance, Contender, Faithfulness
 from segcam_widgets.evaluation.similarity import Similarity
 
 __all__ = [
@@ -15,6 +17,8 @@ __all__ = [
     "REFERENCES",
     "SCOPES",
     "Cascade",
+    "Chance",
+    "ChannelTest",
     "ClassTest",
     "Contender",
     "Curve",

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.checks import whole_number
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.probe import Probe
@@ -38,6 +40,21 @@ def chosen(argument: str, given: Any, allowed: tuple[str, ...]) -> tuple[str, ..
         if name not in allowed:
             raise SegCamError(must_be_one_of(argument, allowed, name))
     return tuple(name for name in allowed if name in names)
+
+
+def must_be_numbers(*, optional: bool = False, **given: tuple[Any, int]) -> None:
+    """Raise SegCamError where an argument is no whole number of its least value or more; `optional` ones may be None."""
+    for argument, (value, least) in given.items():
+        if not (optional and value is None):
+            what = "None or a whole number" if optional else "a whole number"
+            whole_number(value, argument, f"{what} of pixels" if argument == "cell" else what, least=least)
+
+
+def must_be_set_to(to: Any, baseline: str) -> str:
+    """What channels are set to, as the name of a baseline; "baseline" is the query's."""
+    if not isinstance(to, str) or (to != "baseline" and to not in BASELINES):
+        raise SegCamError(must_be_one_of("to", [*BASELINES, "baseline"], to))
+    return baseline if to == "baseline" else to
 
 
 def questions(methods: Any, asked: CamQuery, probe: Probe) -> dict[str, CamQuery]:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.explain import must_be_finite, score_input
+from segcam_widgets.core.explain import score_input
 from segcam_widgets.core.probe import Probe, Progress
-from segcam_widgets.core.progress import report
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES, ScoreInput
 from segcam_widgets.errors import UnsupportedModelError
 from segcam_widgets.evaluation.ranking import order, region_on_grid
+from segcam_widgets.evaluation.replays import Reading, readings
 
 Float = NDArray[np.float32]
 Array64 = NDArray[np.float64]
@@ -25,8 +25,8 @@ SCOPES: tuple[str, ...] = ("region", "context", "everywhere")
 """Whose pixels are taken away: the region's, all others', or all. Those outside the scope stay as they are."""
 TESTS: tuple[str, ...] = ("deletion", "insertion")
 MEASURES: tuple[str, ...] = ("score", "iou")
-BATCH = 32
-"""Images replayed together at most: more are hardly quicker each."""
+CHANNELS = "channels"
+"""The scope of a curve whose parts are not pixels but the layer's channels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +37,10 @@ class Curve:
     ----------
     map : str
         The map's name.
-    scope : {"region", "context", "everywhere"}
+    scope : {"region", "context", "everywhere", "channels"}
     test : {"deletion", "insertion"}
     fractions : ndarray, (n,) float64
-        Of the scope's pixels: taken away (deletion), or given back (insertion), 0 to 1.
+        Of the scope's pixels, or of the channels: taken away (deletion), or given back (insertion), 0 to 1.
     scores : ndarray, (draws, n) float64
         S, in the score's unit.
     ious : ndarray, (draws, n) float64
@@ -121,7 +121,7 @@ class Meter:
         given = score_input(probe, query, mask)
         return cls(query, given, _of_class(given))
 
-    def __call__(self, logits: Float) -> tuple[float, float]:
+    def __call__(self, logits: Float) -> Reading:
         """(S, IoU) of (H, W, C) logits."""
         given = replace(self.given, logits=logits)
         after = _of_class(given)
@@ -162,14 +162,8 @@ def scope_pixels(scope: str, mask: NDArray[np.bool_], size: tuple[int, int]) -> 
     return np.flatnonzero(chosen)
 
 
-def batch_size(probe: Probe, budget: int) -> int:
-    """How many images can be replayed together, at 4 bytes for every number of every layer."""
-    one = 4 * sum(int(np.prod(info.shape)) for info in probe.layers)
-    return int(np.clip(budget // max(1, one), 1, BATCH))
-
-
 def counts(pixels: int, steps: int) -> NDArray[np.intp]:
-    """How many pixels are gone at each point of a curve: 0, ..., all; fewer points where there are fewer pixels."""
+    """How many pixels (or channels) are gone at each point of a curve: 0, ..., all; fewer points where there are fewer."""
     return np.unique(np.round(np.linspace(0, pixels, steps + 1)).astype(np.intp))
 
 
@@ -234,14 +228,14 @@ class Perturbation:
             image[ranks[:k]] = given[ranks[:k]]
             yield image
 
-    def curves(self, maps: Sequence[Ranked], read: Iterator[tuple[float, float]]) -> Iterator[Curve]:
+    def curves(self, maps: Sequence[Ranked], read: Iterator[Reading]) -> Iterator[Curve]:
         """The curves out of what was read off the images, in their order."""
         whole = next(read)
         for scope in self.pixels:
             ks, none = self.points(scope), next(read)
             inner = range(len(ks) - 2)
             for ranked in maps:
-                rows: dict[str, list[list[tuple[float, float]]]] = {test: [] for test in TESTS}
+                rows: dict[str, list[list[Reading]]] = {test: [] for test in TESTS}
                 for _ in ranked.draws:
                     rows["deletion"].append([whole, *(next(read) for _ in inner), none])
                     rows["insertion"].append([none, *(next(read) for _ in inner), whole])
@@ -284,17 +278,6 @@ def perturb(
     Cancelled
     """
     layer, total = pixel_layer(probe), plan.total(maps)
-    # all batches have one size, the last filled up with what is there: one function is compiled, not two
-    batch = np.empty((min(batch_size(probe, budget), total), *plan.x.shape), np.float32)
-    found: list[tuple[float, float]] = []
-    filled = 0
-    for image, text in plan.images(maps):
-        batch[filled] = image.reshape(plan.x.shape)
-        filled += 1
-        if filled == len(batch) or len(found) + filled == total:
-            report(progress, len(found) / total, text)
-            logits = probe.replay(layer, batch)
-            must_be_finite("logits of a perturbed image", logits[:filled], layer)
-            found += [meter(logits[i]) for i in range(filled)]
-            filled = 0
+    versions = ((image.reshape(plan.x.shape), text) for image, text in plan.images(maps))
+    found = readings(probe, layer, versions, total, meter, what="a perturbed image", budget=budget, progress=progress)
     return tuple(plan.curves(maps, iter(found)))

@@ -1,13 +1,10 @@
 """How faithful are maps? The comparison as a whole: questions checked, maps made, tests run in turn."""
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from segcam_widgets.core.checks import whole_number
 from segcam_widgets.core.explain import explain, must_be_probe, region_mask
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe, Progress
@@ -15,28 +12,36 @@ from segcam_widgets.core.progress import report
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.errors import Cancelled, SegCamError
-from segcam_widgets.evaluation.arguments import TestMap, chosen, other_classes, own_maps, questions
+from segcam_widgets.evaluation.arena import Arena
+from segcam_widgets.evaluation.arguments import (
+    TestMap,
+    chosen,
+    must_be_numbers,
+    must_be_set_to,
+    other_classes,
+    own_maps,
+    questions,
+)
 from segcam_widgets.evaluation.cascade import Cascade, Randomisable, cascade
+from segcam_widgets.evaluation.channels import ChannelTest, channel_test
 from segcam_widgets.evaluation.classes import ClassTest, class_test
 from segcam_widgets.evaluation.curves import (
     SCOPES,
     Curve,
     Meter,
     Perturbation,
-    Ranked,
     perturb,
     pixel_layer,
     scope_pixels,
 )
 from segcam_widgets.evaluation.fills import FILLS
-from segcam_widgets.evaluation.ranking import UPSAMPLING, cell_side, on_grid, tied_share
+from segcam_widgets.evaluation.ranking import UPSAMPLING, cell_side
 from segcam_widgets.evaluation.references import REFERENCES, Scene
-from segcam_widgets.evaluation.result import Contender, Faithfulness
-from segcam_widgets.evaluation.similarity import Similarity, compare, is_flat, spearman
+from segcam_widgets.evaluation.result import Faithfulness
 
-Float = NDArray[np.float32]
-CHECKS: tuple[str, ...] = ("curves", "classes", "cascades")
-"""What `faithfulness` can do: deletion and insertion, the random-class test, the cascading randomisation."""
+CHECKS: tuple[str, ...] = ("curves", "channels", "classes", "cascades")
+"""What `faithfulness` can do: deletion and insertion of pixels, of channels, the random-class test, the cascading
+randomisation."""
 
 
 def faithfulness(
@@ -51,6 +56,8 @@ def faithfulness(
     cell: int | None = None,
     steps: int = 16,
     draws: int = 5,
+    to: str = "baseline",
+    orders: int = 19,
     classes: Sequence[int | str] | None = None,
     stages: int | None = 10,
     redraws: int = 2,
@@ -72,7 +79,8 @@ def faithfulness(
     maps : mapping of str to array-like, optional
         Maps of your own by name, (h, w) on any grid, signed.
     checks : sequence of str
-        Out of "curves" (deletion and insertion), "classes" (the random-class test), "cascades" (parameter randomisation).
+        Out of "curves" (deletion and insertion of pixels), "channels" (the same of the layer's channels), "classes" (the
+        random-class test), "cascades" (parameter randomisation).
     scopes : sequence of str
         Whose pixels are taken away: "region", "context" (all others), "everywhere".
     fill : {"blur", "mean", "zero"}
@@ -83,7 +91,13 @@ def faithfulness(
     steps : int
         Parts of a curve; 2 or more.
     draws : int
-        How many random maps; 2 or more.
+        How many random maps; 2 or more. To a map that knows nothing it happens once in ``draws + 1`` comparisons that it is
+        better than each of them.
+    to : {"baseline", "zero", "mean", "midpoint"}
+        What a channel is set to when it is deleted; "baseline" is the query's. Maps order channels by their contribution
+        relative to it.
+    orders : int
+        How many random orders of channels; all of them where there are four channels or fewer.
     classes : sequence of int or str, optional
         The other classes of the random-class test; default all, eight at most.
     stages : int, optional
@@ -111,6 +125,8 @@ def faithfulness(
 
     Notes
     -----
+    Channels are ordered by their signed contribution to the map inside the region, the most positive first.
+
     Maps are enlarged to the input's grid (bilinear, half-pixel centres) and ordered by their *signed* values: most positive
     first, most negative last, equal ones in random order. So only the order counts, and no ReLU is applied.
 
@@ -128,20 +144,11 @@ def faithfulness(
     asked = resolve(query, probe)
     asked_for = questions(methods, asked, probe)
     checks, scopes = chosen("checks", checks, CHECKS), chosen("scopes", scopes, SCOPES)
-    filler = FILLS.find(fill)
-    numbers = {
-        "steps": (steps, 2),
-        "draws": (draws, 2),
-        "redraws": (redraws, 1),
-        "seed": (seed, 0),
-        "budget": (budget, 1),
-    }
-    for argument, (value, least) in numbers.items():
-        whole_number(value, argument, least=least)
-    if stages is not None:
-        whole_number(stages, "stages", "None or a whole number", least=1)
-    if cell is not None:
-        whole_number(cell, "cell", "None or a whole number of pixels", least=1)
+    filler, to = FILLS.find(fill), must_be_set_to(to, str(asked.baseline))
+    must_be_numbers(
+        steps=(steps, 2), draws=(draws, 2), orders=(orders, 1), redraws=(redraws, 1), seed=(seed, 0), budget=(budget, 1)
+    )
+    must_be_numbers(stages=(stages, 1), cell=(cell, 1), optional=True)
     others = other_classes(classes, asked, probe, seed)
     own = own_maps(maps, list(asked_for))
     x = np.asarray(probe.activations(pixel_layer(probe)), np.float32)
@@ -153,7 +160,7 @@ def faithfulness(
             iter(refused.values()), SegCamError("`methods` or `maps` must hold one map or more. Received: none.")
         )
     scene = Scene(x, meter.mask, probe.layer(asked.layer).shape[:2], np.random.default_rng(seed))
-    arena = _Arena(
+    arena = Arena(
         [TestMap(name, e.summary(), e.cam, e) for name, e in explained.items()] + own,
         {name: [r.compute(scene) for _ in range(draws if r.drawn else 1)] for name, r in REFERENCES.items()},
         meter.mask,
@@ -170,7 +177,14 @@ def faithfulness(
             notes.append(
                 f"No pixel of the region is predicted as {name}: there is no overlap to keep, only one to gain."
             )
-        curves = perturb(probe, meter, arena.ranked(), plan, budget=budget, progress=_part(progress, 0.1, 0.6))
+        curves = perturb(probe, meter, arena.ranked(), plan, budget=budget, progress=_part(progress, 0.1, 0.55))
+    channels: ChannelTest | None = None
+    if "channels" in checks:
+        part = _part(progress, 0.55, 0.6)
+        channels = channel_test(
+            probe, meter, explained, to=to, steps=steps, orders=orders, seed=seed, budget=budget, progress=part
+        )
+        notes += _left_out(explained, asked.layer)
     tests: tuple[ClassTest, ...] = ()
     if "classes" in checks:
         tests = class_test(probe, explained, others, _part(progress, 0.6, 0.7))
@@ -197,10 +211,24 @@ def faithfulness(
             "pixels replaced with": filler.title,
             "order": f"squares of {side} x {side} px by the mean rank of their signed values, the highest first, no ReLU, equal "
             f"ones shuffled; maps enlarged {UPSAMPLING}",
-            "chance": f"{draws} random maps, weights drawn {redraws} times, seed {seed}",
+            "chance": f"{draws} random maps (a map that knows nothing is better than each of them once in {draws + 1} "
+            f"comparisons), weights drawn {redraws} times, seed {seed}",
         },
         notes=tuple(notes),
+        channels=channels,
     )
+
+
+def _left_out(explained: Mapping[str, Explanation], layer: str) -> list[str]:
+    """Which maps order no channels, and why."""
+    elsewhere = [name for name, one in explained.items() if one.query.layer != layer]
+    without = [name for name, one in explained.items() if one.query.layer == layer and not one.weights.size]
+    said = []
+    if without:
+        said.append(f"No order of channels from {', '.join(without)}: no weights.")
+    if elsewhere:
+        said.append(f"No order of the channels of {layer} from {', '.join(elsewhere)}: another layer's.")
+    return said
 
 
 def _part(progress: Progress | None, start: float, stop: float) -> Progress | None:
@@ -226,53 +254,3 @@ def _explained(
         except SegCamError as error:
             refused[name] = error
     return found, refused
-
-
-@dataclass(frozen=True, eq=False)
-class _Arena:
-    """The maps under test and those to beat.
-
-    Attributes
-    ----------
-    under_test : list of TestMap
-    references : dict of str to list of ndarray
-        Each with its draws, on grids of their own.
-    mask : ndarray of bool, (H, W)
-    size : (h, w)
-        Of the input.
-    """
-
-    under_test: list[TestMap]
-    references: dict[str, list[Float]] = field(repr=False)
-    mask: NDArray[np.bool_] = field(repr=False)
-    size: tuple[int, int]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return (self.mask.shape[0], self.mask.shape[1])
-
-    def ranked(self) -> list[Ranked]:
-        """Every map on the input's grid."""
-        every = {entry.name: [entry.values] for entry in self.under_test} | self.references
-        return [Ranked(name, [on_grid(values, self.size) for values in some]) for name, some in every.items()]
-
-    def contenders(self) -> Iterator[Contender]:
-        fixed = {n: on_grid(some[0], self.shape) for n, some in self.references.items() if not REFERENCES[n].drawn}
-
-        def contender(name: str, kind: str, title: str, values: NDArray[np.floating]) -> Contender:
-            here = on_grid(values, self.shape)
-            likeness = {other: spearman(here, reference) for other, reference in fixed.items()}
-            return Contender(name, kind, title, is_flat(values), tied_share(on_grid(values, self.size)), likeness)
-
-        for entry in self.under_test:
-            kind = "own map" if entry.explanation is None else "method"
-            yield contender(entry.name, kind, entry.title, entry.values)
-        for name, some in self.references.items():
-            yield contender(name, "reference", REFERENCES[name].title, some[0])
-
-    def chance(self) -> Similarity:
-        """What two random maps have in common at most, as magnitudes."""
-        drawn = next(some for name, some in self.references.items() if REFERENCES[name].drawn)
-        maps = [on_grid(values, self.shape) for values in drawn]
-        pairs = [astuple(compare(a, b, self.mask)) for a, b in itertools.combinations(maps, 2)]
-        return Similarity(*np.abs(pairs).max(0).tolist())

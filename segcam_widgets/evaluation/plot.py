@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.evaluation.curves import TESTS
+from segcam_widgets.evaluation import channels
+from segcam_widgets.evaluation.curves import CHANNELS, TESTS
 
 if TYPE_CHECKING:
     from segcam_widgets.evaluation.result import Faithfulness
@@ -15,12 +16,16 @@ COLOURS = ("#d1495b", "#4b7bb5", "#5a8f5a", "#b5762a", "#8a5fb0", "#2a9d9d")
 """Of the maps under test, in turn; each has a contrast of 3 or more against white and against near-black."""
 DASHES = ("1 3", "5 3", "9 3 2 3")
 """Of the references, which have the text's colour."""
+TITLES = {
+    "deletion": "deletion: {} taken away",
+    "insertion": "insertion: {} given back",
+}
 WIDTH, HEIGHT, LEFT, TOP, GAP = 250, 150, 52, 22, 70
 
 
 def curves_svg(found: "Faithfulness", scope: str) -> str:
     """Deletion and insertion side by side, the score over the share of pixels taken away or given back."""
-    styles = _styles(found)
+    styles = _styles(found, scope)
     means = [found.curve(name, scope, test).mean() for name in styles for test in TESTS]
     low, high = float(np.min(means)), float(np.max(means))
     panels = "".join(
@@ -36,13 +41,19 @@ def curves_svg(found: "Faithfulness", scope: str) -> str:
     )
 
 
-def _styles(found: "Faithfulness") -> dict[str, str]:
-    maps = {name: f'stroke="{COLOURS[i % len(COLOURS)]}" stroke-width="2"' for i, name in enumerate(found.maps)}
-    references = {
-        name: f'stroke="currentColor" stroke-dasharray="{DASHES[i % len(DASHES)]}"'
-        for i, name in enumerate(found.references)
+def _styles(found: "Faithfulness", scope: str) -> dict[str, str]:
+    under_test, references = found.maps, found.references
+    if scope == CHANNELS and found.channels is not None:
+        under_test, references = found.channels.maps, tuple(channels.REFERENCES)
+    maps = {
+        name: f'stroke="{COLOURS[i % len(COLOURS)]}" stroke-width="2"'
+        for i, name in enumerate(found.maps)
+        if name in under_test  # a map has one colour everywhere
     }
-    return references | maps  # the maps are drawn last, on top
+    dashed = {
+        name: f'stroke="currentColor" stroke-dasharray="{DASHES[i % len(DASHES)]}"' for i, name in enumerate(references)
+    }
+    return dashed | maps  # the maps are drawn last, on top
 
 
 def _panel(
@@ -50,7 +61,7 @@ def _panel(
 ) -> str:
     left, (low, high) = LEFT + place * (WIDTH + GAP), limits
     span = high - low or 1.0
-    title = {"deletion": "deletion: pixels taken away", "insertion": "insertion: pixels given back"}[test]
+    title = TITLES[test].format("channels" if scope == CHANNELS else "pixels")
     unit = SCORES[str(found.query.score)].unit
     parts = [
         f'<text x="{left}" y="12">{title}</text>'

@@ -1,27 +1,28 @@
-"""A comparison for reading: tables as frame, markdown and HTML."""
+"""A comparison for reading: tables as markdown and HTML."""
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
 
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.errors import SegCamError, must_be_one_of
-from segcam_widgets.evaluation.curves import MEASURES, TESTS
+from segcam_widgets.evaluation import channels
+from segcam_widgets.evaluation.curves import CHANNELS, MEASURES, TESTS, Curve
 from segcam_widgets.evaluation.plot import curves_svg
 from segcam_widgets.evaluation.references import REFERENCES
 from segcam_widgets.evaluation.result import Faithfulness
-from segcam_widgets.evaluation.similarity import Similarity
-from segcam_widgets.evaluation.words import JUDGED, SCOPE_WORDS, cascade_words, class_words, curve_words
+from segcam_widgets.evaluation.words import (
+    JUDGED,
+    SCOPE_WORDS,
+    cascade_words,
+    channel_words,
+    class_words,
+    curve_words,
+)
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-FRAMES = ("curves", "classes", "cascades")
+ARROWS = {"deletion": "↓", "insertion": "↑"}
 LITTLE = 0.2
 """A score that changes by less than this share of itself, when all pixels are taken away, tells little of their order."""
-MEASURED = tuple(f.name for f in fields(Similarity))
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Table:
     header : sequence of str
     rows : sequence of sequence of str
     best : set of (row, column)
+    scope : str or None
+        Whose curves are drawn above it.
     """
 
     title: str
@@ -41,6 +44,7 @@ class Table:
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     best: frozenset[tuple[int, int]] = frozenset()
+    scope: str | None = None
 
 
 def number(value: float, spread: float = 0.0) -> str:
@@ -53,6 +57,8 @@ def number(value: float, spread: float = 0.0) -> str:
 def tables(found: Faithfulness) -> Iterator[Table]:
     """Every table that there is something for."""
     yield from (_scope_table(found, scope) for scope in found.scopes)
+    if found.channels is not None:
+        yield _channel_table(found, found.channels)
     if found.classes:
         yield _class_table(found)
     if found.cascades:
@@ -62,35 +68,66 @@ def tables(found: Faithfulness) -> Iterator[Table]:
 
 
 def _scope_table(found: Faithfulness, scope: str) -> Table:
-    unit = SCORES[str(found.query.score)].unit
-    arrows = {"deletion": "↓", "insertion": "↑"}
-    names = {"score": "S" if unit == "1" else f"S, {unit}", "iou": "IoU"}
-    header = ["map", *(f"{test} {arrows[test]} {names[m]}" for test in TESTS for m in MEASURES), "in words"]
-    rows: list[list[str]] = []
-    areas: list[list[float]] = []
-    for contender in found.contenders:
-        curves = [(found.curve(contender.name, scope, test), m) for test in TESTS for m in MEASURES]
-        areas.append([curve.auc(m) for curve, m in curves])
-        said = (
+    rows = [
+        (
+            contender.name,
             f"reference: {contender.title}"
             if contender.kind == "reference"
-            else curve_words(found, contender.name, scope)
+            else curve_words(found, contender.name, scope),
         )
-        rows.append([contender.name, *(number(curve.auc(m), curve.spread(m)) for curve, m in curves), said])
-    best = set()
-    for column, (test, _) in enumerate((test, m) for test in TESTS for m in MEASURES):
-        values = [row[column] for row in areas]
-        if not any(map(math.isnan, values)) and len(set(values)) > 1:
-            extreme = min(values) if test == "deletion" else max(values)
-            best |= {(i, column + 1) for i, value in enumerate(values) if value == extreme}
+        for contender in found.contenders
+    ]
     ends = found.curve(found.maps[0], scope, "deletion").mean()
     little = abs(ends[-1] - ends[0]) < LITTLE * abs(ends[0])
     about = (
         f"S is {number(float(ends[0]))} for the image and {number(float(ends[-1]))} with all of these pixels taken away"
-        f"{': too little for an order to matter much' if little else ''}. Area under the curve: deletion better low (↓), "
-        "insertion better high (↑); the best of a column is bold."
+        f"{': too little for an order to matter much' if little else ''}. {AREAS}"
     )
-    return Table(f"Deletion and insertion of {SCOPE_WORDS[scope]}", about, header, rows, frozenset(best))
+    return _curve_table(found, scope, f"Deletion and insertion of {SCOPE_WORDS[scope]}", about, rows)
+
+
+AREAS = "Area under the curve: deletion better low (↓), insertion better high (↑); the best of a column is bold."
+
+
+def _channel_table(found: Faithfulness, test: channels.ChannelTest) -> Table:
+    rows = [(name, channel_words(test, name)) for name in test.maps]
+    rows += [(name, f"reference: {title}") for name, title in channels.REFERENCES.items()]
+    ends = test.curve(test.maps[0], "deletion")
+    scores, kept = ends.mean()[[0, -1]], ends.mean("iou")[[0, -1]]
+    count, random = len(test.orders[test.maps[0]][0]), len(test.orders[channels.RANDOM_ORDER])
+    about = (
+        f"{count} channels, deleted by setting them to {'zero' if test.to == 'zero' else 'their ' + test.to}, in the order of "
+        f"their signed contribution inside the region, the most positive first. S is {number(float(scores[0]))} for the image "
+        f"and {number(float(scores[1]))} with all of them deleted; IoU {number(float(kept[0]))} and {number(float(kept[1]))}. "
+        f"{AREAS} The random order is {f'all {random} orders there are' if test.every else f'{random} draws'}."
+    )
+    if test.bypass:
+        about += f" What goes round the layer ({', '.join(test.bypass)}) stays as it is."
+    return _curve_table(found, CHANNELS, f"Deletion and insertion of the channels of {test.layer}", about, rows)
+
+
+def _curve_table(found: Faithfulness, scope: str, title: str, about: str, said: Sequence[tuple[str, str]]) -> Table:
+    """Areas of score and IoU, one row a map with its words."""
+    unit = SCORES[str(found.query.score)].unit
+    names = {"score": "S" if unit == "1" else f"S, {unit}", "iou": "IoU"}
+    columns = [(test, measure) for test in TESTS for measure in MEASURES]
+    header = ["map", *(f"{test} {ARROWS[test]} {names[m]}" for test, m in columns), "in words"]
+    curves = [[found.curve(name, scope, test) for test, _ in columns] for name, _ in said]
+    rows = [
+        [name, *(number(c.auc(m), c.spread(m)) for c, (_, m) in zip(row, columns, strict=True)), words]
+        for (name, words), row in zip(said, curves, strict=True)
+    ]
+    return Table(title, about, header, rows, frozenset(_best(curves, columns)), scope)
+
+
+def _best(curves: Sequence[Sequence[Curve]], columns: Sequence[tuple[str, str]]) -> Iterator[tuple[int, int]]:
+    """Where the best of each column is, (row, column); where all are equal, or one is no number, none is."""
+    for place, (test, measure) in enumerate(columns):
+        values = [row[place].auc(measure) for row in curves]
+        if any(map(math.isnan, values)) or len(set(values)) == 1:
+            continue
+        extreme = min(values) if test == "deletion" else max(values)
+        yield from ((i, place + 1) for i, value in enumerate(values) if value == extreme)
 
 
 def _class_table(found: Faithfulness) -> Table:
@@ -116,8 +153,13 @@ def _levels(found: Faithfulness) -> Iterator[list[str]]:
         if not REFERENCES[name].drawn:
             yield [name, "1", "1", "1", "reference: the same by construction"]
         elif found.chance is not None:
-            numbers = [number(getattr(found.chance, measure)) for measure in (JUDGED, "spearman", "ssim")]
-            yield [name, *numbers, "reference: two random maps, the largest magnitude"]
+            pairs = found.chance.pairs
+            for chance, words in (
+                (found.chance.typical, f"reference: a typical pair of random maps (median magnitude of {pairs} pairs)"),
+                (found.chance.largest, f"reference: the largest of {pairs} pairs of random maps"),
+            ):
+                numbers = [number(getattr(chance, measure)) for measure in (JUDGED, "spearman", "ssim")]
+                yield [name, *numbers, words]
 
 
 def _cascade_table(found: Faithfulness) -> Table:
@@ -138,68 +180,15 @@ def _cascade_table(found: Faithfulness) -> Table:
 
 
 def _likeness_table(found: Faithfulness) -> Table:
-    chosen = [c for c in found.contenders if c.kind != "reference"]
-    names = list(chosen[0].likeness)
-    rows = [[c.name, *(number(c.likeness[n]) for n in names), f"{c.tied:.0%}"] for c in chosen]
-    about = "Rank correlation (Spearman, signed) with each; and how many of the pixels share their value with another."
-    return Table("How alike the maps are to the references", about, ["map", *names, "ties"], rows)
-
-
-# ------------------------------------------------------------------ as a frame
-
-
-def to_frame(found: Faithfulness, test: str) -> "pd.DataFrame":
-    """See :meth:`Faithfulness.to_frame`."""
-    if test not in FRAMES:
-        raise SegCamError(must_be_one_of("test", FRAMES, test))
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise SegCamError(
-            "`to_frame` needs pandas, which is not installed: pip install 'segcam-widgets[data]'."
-        ) from error
-    index, rows = {"curves": _curve_rows, "classes": _class_rows, "cascades": _cascade_rows}[test](found)
-    return pd.DataFrame(rows).set_index(index) if rows else pd.DataFrame()
-
-
-Rows = tuple[list[str], list[dict[str, Any]]]
-
-
-def _curve_rows(found: Faithfulness) -> Rows:
-    kinds = {contender.name: contender.kind for contender in found.contenders}
-    rows = []
-    for curve in found.curves:
-        lost = [
-            x for x in found.losses(curve.map) if (x.scope, x.test, x.measure) == (curve.scope, curve.test, "score")
-        ]
-        rows.append({
-            "scope": curve.scope, "test": curve.test, "map": curve.map, "kind": kinds[curve.map],
-            "score_auc": curve.auc(), "score_spread": curve.spread(), "iou_auc": curve.auc("iou"),
-            "iou_spread": curve.spread("iou"), "lost_to": ", ".join(x.reference for x in lost),
-        })  # fmt: skip
-    return ["scope", "test", "map"], rows
-
-
-def _class_rows(found: Faithfulness) -> Rows:
+    names = list(found.contenders[0].likeness)
     rows = [
-        {"map": test.map, "other": other, **dict(zip(MEASURED, astuple(similarity), strict=True))}
-        for test in found.classes
-        for other, similarity in test.others.items()
+        [c.name, *(number(c.likeness[n]) for n in names), f"{c.tied:.0%}", number(c.leakage)] for c in found.contenders
     ]
-    return ["map", "other"], rows
-
-
-def _cascade_rows(found: Faithfulness) -> Rows:
-    rows = [
-        {
-            "map": cascade.map, "draw": draw, "stage": stage + 1, "randomised_to": names[-1],
-            **dict(zip(MEASURED, astuple(similarity), strict=True)),
-        }
-        for cascade in found.cascades
-        for draw, similarities in enumerate(cascade.draws)
-        for stage, (names, similarity) in enumerate(zip(cascade.stages, similarities, strict=True))
-    ]  # fmt: skip
-    return ["map", "draw", "stage"], rows
+    about = (
+        "Rank correlation (Spearman, signed) with each; how many of the pixels share their value with another; and the leakage: "
+        "the share of the map's positive mass that lies outside the region. An even map leaks as much as there is outside."
+    )
+    return Table("How alike the maps are to the references", about, ["map", *names, "ties", "leakage"], rows)
 
 
 # ------------------------------------------------------------------ as text
@@ -232,8 +221,8 @@ def to_markdown(found: Faithfulness) -> str:
 def to_html(found: Faithfulness) -> str:
     """Tables and curves; colours of text are inherited, so that it reads on light and on dark. No script, no network."""
     parts = [f"<p><strong>Faithfulness: {escape(found.subject)}</strong><br>{escape(found.summary())}</p>"]
-    for number_of, table in enumerate(tables(found)):
-        plot = curves_svg(found, found.scopes[number_of]) if number_of < len(found.scopes) else ""
+    for table in tables(found):
+        plot = "" if table.scope is None else curves_svg(found, table.scope)
         parts.append(f"<h4>{escape(table.title)}</h4>{plot}<p>{escape(table.about)}</p>{_table_html(table)}")
     items = "".join(f"<li>{escape(text)}</li>" for text in remarks(found))
     return (

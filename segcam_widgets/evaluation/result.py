@@ -4,20 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.errors import SegCamError, must_be_one_of
 from segcam_widgets.evaluation.cascade import Cascade
+from segcam_widgets.evaluation.channels import ChannelTest
 from segcam_widgets.evaluation.classes import ClassTest
-from segcam_widgets.evaluation.curves import MEASURES, TESTS, Curve
+from segcam_widgets.evaluation.curves import CHANNELS, MEASURES, TESTS, Curve
+from segcam_widgets.evaluation.losses import Loss, loss
 from segcam_widgets.evaluation.similarity import Similarity
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ROUNDING = 1e-6
-"""Areas that differ by less than this share of what the curve spans are equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +33,9 @@ class Contender:
         Share of the input's pixels whose value another one has too: their order is chance. In [0, 1].
     likeness : mapping of str to float
         Spearman's correlation with each reference map that is not random, on the logits' grid; nan for a constant map.
+    leakage : float
+        1 - focus: the share of the map's positive mass that lies outside the region, in [0, 1], the map enlarged to the logits'
+        grid; the mean over a random map's draws. An even map has 1 - region share. nan without positive mass.
     """
 
     name: str
@@ -44,30 +44,25 @@ class Contender:
     flat: bool
     tied: float
     likeness: Mapping[str, float]
+    leakage: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
-    """One comparison that a reference map has won, or in which it is as good.
+class Chance:
+    """What random maps have in common, pair by pair, as magnitudes.
 
     Attributes
     ----------
-    map, reference : str
-    scope, test, measure : str
-    area, reference_area : float
-        Under the two curves; the mean over the draws of a random map.
-    level : bool
-        No difference that counts: equal, or, for a random map, within its draws.
+    largest : Similarity
+        The largest of all pairs, measure by measure: what a likeness must exceed to be more than chance for sure.
+    typical : Similarity
+        The median of the pairs: what chance gives as a rule.
+    pairs : int
     """
 
-    map: str
-    reference: str
-    scope: str
-    test: str
-    measure: str
-    area: float
-    reference_area: float
-    level: bool
+    largest: Similarity
+    typical: Similarity
+    pairs: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +83,16 @@ class Faithfulness:
         The random-class test, one a method; empty where it was not asked for.
     cascades : tuple of Cascade
         The parameter randomisation, one a method; empty where it was not asked for, or cannot be.
-    chance : Similarity or None
-        Of two random maps: the largest magnitude of each measure over all pairs of draws.
+    chance : Chance or None
+        What two random maps have in common: the typical pair of draws, and the largest.
     refused : mapping of str to str
         Methods that gave no map here, and why.
     settings : mapping of str to str
         How it was measured, in words: fill, steps, seeds, ranks.
     notes : tuple of str
         What could not be measured.
+    channels : ChannelTest or None
+        Deletion and insertion of the layer's channels; None where it was not asked for, or no map orders channels.
     """
 
     query: CamQuery
@@ -104,10 +101,11 @@ class Faithfulness:
     curves: tuple[Curve, ...] = field(repr=False)
     classes: tuple[ClassTest, ...] = field(repr=False)
     cascades: tuple[Cascade, ...] = field(repr=False)
-    chance: Similarity | None = field(repr=False)
+    chance: Chance | None = field(repr=False)
     refused: Mapping[str, str] = field(repr=False)
     settings: Mapping[str, str] = field(repr=False)
     notes: tuple[str, ...] = field(repr=False)
+    channels: ChannelTest | None = field(repr=False, default=None)
 
     @property
     def maps(self) -> tuple[str, ...]:
@@ -128,17 +126,19 @@ class Faithfulness:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The scopes that were measured."""
+        """The scopes of pixels that were measured."""
         return tuple(dict.fromkeys(curve.scope for curve in self.curves))
 
     def curve(self, map: str, scope: str, test: str) -> Curve:
-        """One curve.
+        """One curve; of the scope "channels" that of :attr:`channels`.
 
         Raises
         ------
         SegCamError
             There is none of that name, scope or test.
         """
+        if scope == CHANNELS and self.channels is not None:
+            return self.channels.curve(map, test)
         self.contender(map)
         for argument, allowed, given in (("scope", self.scopes, scope), ("test", TESTS, test)):
             if given not in allowed:
@@ -154,26 +154,15 @@ class Faithfulness:
             One map's; default all.
         """
         return tuple(
-            loss
+            found
             for name in self.maps
             if map is None or name == map
             for scope in self.scopes
             for test in TESTS
             for measure in MEASURES
             for reference in self.references
-            if (loss := self._loss(name, reference, scope, test, measure)) is not None
+            if (found := loss(self.curve(name, scope, test), self.curve(reference, scope, test), measure)) is not None
         )
-
-    def _loss(self, name: str, reference: str, scope: str, test: str, measure: str) -> Loss | None:
-        own, other = self.curve(name, scope, test), self.curve(reference, scope, test)
-        better = -1 if test == "deletion" else 1
-        area, areas = own.auc(measure), other.aucs(measure)
-        span = np.ptp(np.concatenate([own.values(measure).ravel(), other.values(measure).ravel()]))
-        behind = better * (areas - area)  # above zero: the reference is better
-        if not behind.max() >= -ROUNDING * span:  # nan: not to be compared
-            return None
-        level = bool(behind.mean() <= ROUNDING * span)
-        return Loss(name, reference, scope, test, measure, area, float(areas.mean()), level)
 
     def summary(self) -> str:
         """One sentence a map: which of its comparisons it wins, and which maps beat it."""
@@ -186,17 +175,18 @@ class Faithfulness:
 
         Parameters
         ----------
-        test : {"curves", "classes", "cascades"}
+        test : {"curves", "channels", "classes", "cascades"}
             "curves": one row for each scope, test and map: area under the curve of score and IoU, their standard deviation
             over the draws (0 but for the random map), and "lost_to", the references that are better by the score, or as
-            good. "classes": one row a method and other class. "cascades": one row a method, draw and stage.
+            good. "channels": one row for each test and map, with "luck", how likely a random order is to be as good by the
+            score. "classes": one row a method and other class. "cascades": one row a method, draw and stage.
 
         Raises
         ------
         SegCamError
             Another `test`, or pandas is not installed.
         """
-        from segcam_widgets.evaluation.report import to_frame
+        from segcam_widgets.evaluation.frames import to_frame
 
         return to_frame(self, test)
 

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from segcam_widgets.evaluation.cascade import Cascade
+from segcam_widgets.evaluation.channels import LOUDEST, RANDOM_ORDER, ChannelTest
 from segcam_widgets.evaluation.classes import ClassTest
 from segcam_widgets.evaluation.curves import TESTS
 
 if TYPE_CHECKING:
-    from segcam_widgets.evaluation.result import Faithfulness, Loss
+    from segcam_widgets.evaluation.losses import Loss
+    from segcam_widgets.evaluation.result import Faithfulness
 
 ALIKE = 0.5
 """A rank correlation from which on two maps are called much alike."""
@@ -18,7 +20,6 @@ SCOPE_WORDS = {
     "context": "the pixels around the region",
     "everywhere": "all pixels",
 }
-RANDOM = "random map"
 
 
 def joined(names: Sequence[str]) -> str:
@@ -50,13 +51,31 @@ def curve_words(found: "Faithfulness", name: str, scope: str) -> str:
     return "; ".join(parts)
 
 
+def channel_words(test: ChannelTest, name: str) -> str:
+    """Channels in one map's order: "deletion: better than 19 of 19 random orders; insertion: better than 3 of 19"."""
+    return "; ".join(f"{curve}: {_channel_words(test, name, curve)}" for curve in TESTS)
+
+
+def _channel_words(test: ChannelTest, name: str, curve: str) -> str:
+    luck, orders = test.luck(name, curve), len(test.orders[RANDOM_ORDER])
+    if math.isnan(luck):
+        return "cannot be compared"
+    if test.every:
+        place = round(luck * orders)
+        said = f"the best of all {orders} orders" if place == 1 else f"place {place} of all {orders} orders"
+    else:
+        said = f"better than {orders + 1 - round(luck * (1 + orders))} of {orders} random orders"
+    lost = [x for x in test.losses(name) if (x.test, x.measure, x.reference) == (curve, "score", LOUDEST)]
+    return f"{said}, no better than {LOUDEST}" if lost else said
+
+
 def _alike_words(found: "Faithfulness", value: float, words: tuple[str, str, str, str]) -> str:
     """Which of four sentences a likeness deserves: all the same, much, more than chance, no more than chance."""
     if value >= 1 - 1e-6:
         return words[0]
     if value >= ALIKE:
         return words[1]
-    return words[2] if found.chance is not None and value > found.chance.region_spearman else words[3]
+    return words[2] if found.chance is not None and value > found.chance.largest.region_spearman else words[3]
 
 
 FLAT = "a constant map: nothing to compare"
@@ -66,13 +85,13 @@ where the score does not depend on the layer there: over the whole image they ar
 CLASS_WORDS = (
     "the same for every class: as blind to the class as the edge map",
     "much alike for other classes: it hardly depends on the class",
-    "more alike for other classes than random maps are",
+    "more alike for other classes than any two random maps are",
     "another map for other classes",
 )
 CASCADE_WORDS = (
     "the same with random weights: as blind to what was learned as the edge map",
     "keeps much of itself with random weights: mostly not learned",
-    "keeps more of itself than random maps have in common",
+    "keeps more of itself than any two random maps have in common",
     "gone with the weights",
 )
 
@@ -115,4 +134,7 @@ def summary(found: "Faithfulness") -> str:
             if count:
                 winners.append(f"the {reference} is better or as good in {count}")
         sentences.append(f"{said}; {', '.join(winners)}." if winners else f"{said}.")
+    if found.channels is not None:
+        test = found.channels
+        sentences += [f"{name}, by the channels of {test.layer}: {channel_words(test, name)}." for name in test.maps]
     return " ".join(sentences)

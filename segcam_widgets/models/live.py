@@ -97,7 +97,7 @@ def _split(
         return Live(whole)
     saved.sort(key=lambda t: forward[t.name] is None)  # outputs of layers first
     inner = [tensor for tensor in saved if forward[tensor.name] is None]
-    transplant = _Transplant(whole, entries)
+    transplant = Transplant(whole, entries)
 
     def backward(kept: Sequence[tf.Tensor], *given: Any) -> Any:
         replaced = dict(zip((t.name for t in saved), kept, strict=True))
@@ -158,7 +158,7 @@ def _shape(tensor: Any) -> list[int] | None:
     return measured.as_list() if measured.is_fully_defined() else None
 
 
-class _Transplant:
+class Transplant:
     """Copies a part of a traced graph into the graph that is being traced now."""
 
     def __init__(self, source: Any, entries: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from segcam_widgets.models.cut import Cut
 from segcam_widgets.models.engine import activation_name
 from segcam_widgets.models.graph import Env, Plan, Step, run
 from segcam_widgets.models.linearity import LINEAR, OFFSET, PLATEAU, PRODUCTS, SHAPES, STEPWISE, WEIGHT, Levels, levels
-from segcam_widgets.models.live import concrete
+from segcam_widgets.models.live import Transplant, concrete, frontier
 from segcam_widgets.models.logits import moves_only
 from segcam_widgets.models.lost import lost_steps
 
@@ -123,24 +123,35 @@ def _is_zero(values: Any) -> bool:
 def trace_tail(cut: Cut, activations: tf.Tensor, bypass: Iterable[tf.Tensor]) -> Traced:
     """Trace a tail once for tensors like these, and read what it is made of."""
     found: list[Traced] = []
+    ends: list[tf.Tensor] = []
 
     def function(activations: tf.Tensor, bypass: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         env = {cut.target: activations, **dict(zip(cut.bypass, bypass, strict=True))}
         made = run_noting(cut, env)
         traced, factors = _read(cut, env, made, [activations, *bypass])
         found.append(traced)
-        return factors
+        ends.extend(tf.identity(factor) for factor in factors)  # one that is captured as it is has no operation
+        return ends
 
     if not cut.tail:
         return Traced({})
-    bypass = list(bypass)
     try:
-        compiled = concrete(function, activations, bypass)
+        whole = concrete(function, activations, list(bypass))
     except Exception:  # code of the user's own that runs eagerly alone
         return Traced({f"{cut.tail[0].path} to {cut.tail[-1].path}": "cannot be traced"})
-    blank = [tf.zeros(t.shape, t.dtype) for t in (activations, *bypass)]
     (traced,) = found
-    return replace(traced, factors=lambda: compiled(blank[0], blank[1:])) if traced.products else traced
+    return replace(traced, factors=_weights_alone(whole, ends)) if traced.products else traced
+
+
+def _weights_alone(whole: Any, ends: Sequence[tf.Tensor]) -> Callable[[], Any]:
+    """Tensors of a traced function that depend on weights alone, without the rest of its graph, which is large.
+
+    A function's outputs wait for all that has a side effect; the tensors they are made of do not.
+    """
+    free = len(whole.inputs) - len(whole.captured_inputs)
+    transplant = Transplant(whole, [tensor.name for tensor in whole.inputs[:free]])
+    nodes = frontier(ends, lambda _: False, shapes_are_known=False)[2]
+    return concrete(lambda: transplant(ends, nodes, [], {}))
 
 
 def run_noting(cut: Cut, env: Env) -> Operations:

@@ -337,6 +337,7 @@ class NumpyProbe:
         return {name: np.asarray(values, float) for name, values in bypass.items()}
 
     def sweep(self, cotangent, layers=None):
+        self.calls["sweep"] += 1
         found = {}
         for name in layers or [info.name for info in self.layers]:
             gradients, activations = self.pullback(name, cotangent).gradients, self.activations(name)

@@ -272,6 +272,12 @@ def test_within_a_tenth_of_a_degree_and_not_beyond():
     beyond = sc.recognise(PROBE, HERE, turned(pooled, 0.11, 0))
     assert is_recipe(near.matches[0], "probability", 0, sc.Everything())
     assert near.nearest.angle == pytest.approx(0.09, abs=1e-3)
+    assert "It is 0.09 degrees off, within what is claimed, but" in near.summary()
+    assert not near.is_exact
+    assert not beyond.is_exact
+    exact = sc.recognise(PROBE, HERE, pooled)
+    assert exact.is_exact
+    assert "off" not in exact.summary()
     assert not beyond.matches
     assert is_recipe(beyond.nearest, "probability", 0, sc.Everything())
 

@@ -334,7 +334,10 @@ def test_the_pixels_of_a_channel_add_up_to_its_weight(seed, layer, score, mask):
     assert found.weight == pytest.approx(expected[1], abs=1e-5 * size)
     assert not found.values[~mask].any()
     assert found.up >= 0 >= found.down
-    np.testing.assert_allclose(found.values, sc.votes(probe, layer).map(query, 1), atol=1e-5 * size)
+    held = sc.votes(probe, layer)
+    # one pixel is the difference of two sums along its row, for each of the directions that its pull is made of
+    digits = np.finfo(held.sums.dtype).eps * np.abs(held.sums[..., 1]).max((1, 2)).sum() / mask.sum()
+    np.testing.assert_allclose(found.values, held.map(query, 1), atol=1e-5 * size + digits)
 
 
 def test_a_channels_votes_in_words():
@@ -360,11 +363,15 @@ def test_a_preview_is_the_map(seed, layer, score, mask, baseline):
     probe = random_network(seed)
     query = sc.CamQuery(layer, 0, sc.Mask(mask), score, baseline=baseline)
     ex = sc.explain(probe, query)
-    seen = preview(probe, sc.votes(probe, layer, queries=query), query)
+    held = sc.votes(probe, layer, queries=query)
+    seen = preview(probe, held, query)
     assert seen.query == ex.query
     np.testing.assert_array_equal(seen.mask, ex.mask)
-    size = np.abs(ex.gradients).mean((0, 1)) @ np.abs(ex.activations - ex.baseline).max((0, 1))
-    np.testing.assert_allclose(seen.cam, ex.cam, rtol=0, atol=1e-5 * size)
+    spread = np.abs(ex.activations - ex.baseline).max((0, 1))
+    size = np.abs(ex.gradients).mean((0, 1)) @ spread
+    # a pixel that is sure to 1e-17 is the difference of two sums along its row, whose last digit is larger than that
+    digit = np.finfo(held.sums.dtype).eps * np.abs(held.sums).max((0, 1, 2)) @ spread
+    np.testing.assert_allclose(seen.cam, ex.cam, rtol=0, atol=1e-5 * size + digit)
     assert seen.class_name == ex.class_name
-    if np.abs(ex.cam).max() > 1e-3 * size:
+    if np.abs(ex.cam).max() > 1e-3 * size + 1e3 * digit:
         assert seen.positive_share == pytest.approx(ex.positive_share, abs=0.05)

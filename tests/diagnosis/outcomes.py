@@ -18,6 +18,26 @@ def not_applicable(diagnosis, code):
     return next(n for n in diagnosis.not_applicable if n.code == code).reason
 
 
+def headline(net, code, **keywords):
+    """The finding that heads a blank map; it must be this one, and an issue."""
+    diagnosis = net.diagnose(**keywords)
+    assert diagnosis.blank
+    assert (diagnosis.headline.code, diagnosis.headline.severity) == (code, "issue")
+    return diagnosis.headline
+
+
+def tip(net, code, **keywords):
+    """A finding that is no headline; it must be there."""
+    finding = fired(net.diagnose(**keywords), code)
+    assert finding.severity == "tip"
+    return finding
+
+
+def findings(net, **keywords):
+    """Codes and severities, in order."""
+    return [(f.code, f.severity) for f in net.diagnose(**keywords).findings]
+
+
 def numbers_in_message(finding, *names):
     """Whether the message carries these numbers of the evidence, as it writes them."""
     return all(f"{finding.evidence[name]:.3g}" in finding.message for name in names)

@@ -11,9 +11,9 @@ import segcam_widgets as sc
 from segcam_widgets.core.probe import LayerInfo
 from segcam_widgets.diagnosis.atlas import AtlasCell
 from segcam_widgets.diagnosis.atlas_report import LEVELS, heat_colour
-from segcam_widgets.diagnosis.case import is_blank
-from tests.core.fake_probe import linear_head, random_network
+from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, Upsample, linear_head, random_network, relu
 from tests.core.strategies import PROPERTY
+from tests.diagnosis import nets
 from tests.ui.explorer.array_probe import ArrayProbe
 
 NAMES = ("sky", "sea", "land")
@@ -66,7 +66,7 @@ def test_a_cell_is_the_single_query(seed, score, drawn):
         assert cell.negative_share == pytest.approx((ex.weights < 0).mean(), abs=1e-9)
         # on the very edge of a threshold, float32 noise may decide
         if abs(ex.positive_share - 0.01) > 1e-3 and ex.positive_share != 0:
-            assert cell.is_blank == is_blank(ex)
+            assert cell.is_blank == (ex.is_empty and ex.is_map)
 
 
 def test_one_backward_pass_a_class():
@@ -83,11 +83,11 @@ def test_on_paper():
     probe = linear_head(np.stack([a, 1 - a], -1), [[1.0, -1.0], [-1.0, 1.0]], class_names=("left", "right"))
     atlas = sc.atlas(probe)
     assert [info.name for info in atlas.layers] == ["image", "logits"]
-    # pooled weights (+, -) of half a logit each: A . w is 1/4 in its own column and -1/4 in the other
+    # the margin's pooled weights are (1, -1): A . w is 1 in its own column and -1 in the other
     cell = atlas.cell("image", "left")
-    assert cell == AtlasCell("image", 0, "left", 2, 0.5, False, False, 0.5)
+    assert cell == AtlasCell("image", 0, "left", 2, 0.5, False, False, False, True, 0.5)
     assert cell.summary() == "left at image: 50 % positive, 50 % of the channels pull down, 2 px"
-    assert atlas.summary() == "2 layers, 2 classes, centered logit: 0 of 4 maps are blank"
+    assert atlas.summary() == "2 layers, 2 classes, margin: 0 of 4 maps are blank"
 
 
 def blank_network():
@@ -107,10 +107,28 @@ def test_blank_cells_and_classes_without_pixels_say_so():
     assert np.isnan(never.positive_share)
     assert not never.is_blank
     assert atlas.is_blank.tolist() == [[False, True, False], [False, False, False]]
-    assert atlas.summary() == (
-        "2 layers, 3 classes (1 of them predicted nowhere), centered logit: 1 of 4 maps is blank"
-    )
+    assert atlas.summary() == ("2 layers, 3 classes (1 of them predicted nowhere), margin: 1 of 4 maps is blank")
     assert not atlas.headlines
+
+
+def test_a_layer_of_one_cell_is_a_number_and_no_blank_map():
+    nodes = [
+        ("squeezed", relu(), IMAGE),
+        ("wide", Upsample(4), "squeezed"),
+        ("logits", Conv([[-1.0, 0]], [9, 0]), "wide"),
+    ]
+    atlas = sc.atlas(NumpyProbe(np.array([[[1.0]]]), nodes), headlines=True)
+    cell = atlas.cell("squeezed", 0)
+    assert (cell.is_empty, cell.is_map, cell.is_blank, cell.is_faint) == (True, False, False, False)
+    assert cell.words == "a single number, zero or below"
+    assert not any(layer == "squeezed" for layer, _ in atlas.headlines)
+    assert atlas.summary().endswith("1 of 2 maps is blank; 2 of the layers have one cell, a number and no map")
+
+
+def test_a_faint_map_is_not_blank():
+    net = nets.faint()
+    cell = sc.atlas(net.probe).cell("feat", "brick")
+    assert (cell.is_faint, cell.is_blank, cell.words) == (True, False, "faint")
 
 
 def test_headlines_are_those_of_the_diagnosis_for_blank_cells_alone():
@@ -225,7 +243,7 @@ def test_the_frame_has_a_row_a_cell():
 def test_the_markdown_is_a_table():
     text = sc.atlas(blank_network()).to_markdown()
     lines = text.splitlines()
-    assert lines[0] == "**2 layers, 3 classes (1 of them predicted nowhere), centered logit: 1 of 4 maps is blank**"
+    assert lines[0] == "**2 layers, 3 classes (1 of them predicted nowhere), margin: 1 of 4 maps is blank**"
     assert "| layer | there | absent | never |" in lines
     assert "| image | 100 | blank | – |" in lines
     assert lines[-1] == "– predicted nowhere: never."
@@ -256,7 +274,8 @@ def test_the_html_is_a_table_with_numbers_and_escaped_names():
     assert table.tags.count("td") == atlas.shape[0] * 3
     assert table.tags.count("th") == 1 + 3 + atlas.shape[0]
     blank = Table(sc.atlas(blank_network())._repr_html_())
-    assert blank.classes == ["h20", "h0 b", "", "h20", "h20", ""]
+    # at the logits, (2, -1) and (0, 1): the margin's weights make 3/2 and -1/2 of them, for the other class -3/2 and 1/2
+    assert blank.classes == ["h20", "h0 b", "", "h15", "h5", ""]
     assert "blank" in blank.text
 
 
@@ -264,7 +283,7 @@ def test_a_large_atlas_stays_small_enough_to_show():
     layers = tuple(LayerInfo(f"backbone/block_{i}", (8, 8, 2), "Conv2D") for i in range(300))
     share = np.linspace(0, 1, 300 * 150).reshape(300, 150)
     pixels, names = np.ones(150, int), tuple(f"class {i}" for i in range(150))
-    atlas = sc.Atlas(layers, tuple(range(150)), names, "logit", None, pixels, share, share == 0, share)
+    atlas = sc.Atlas(layers, tuple(range(150)), names, "logit", None, pixels, share, share < 0.01, share)
     assert len(atlas._repr_html_()) < 30 * share.size
     assert atlas.to_markdown().count("\n") == 6 + 300
     assert atlas.summary() == "300 layers, 150 classes, logit: 450 of 45000 maps are blank"

@@ -10,7 +10,7 @@ from segcam_widgets.diagnosis.remedies import ALL_FOOTPRINT, FLOOR, helps, measu
 from segcam_widgets.diagnosis.report import control_words
 from tests.core.fake_probe import random_network
 from tests.diagnosis import nets
-from tests.diagnosis.nets import INSIDE, SIZE, inside
+from tests.diagnosis.nets import INSIDE, inside
 
 BLOCK = inside([1], [0])[..., 0].astype(bool)
 SHARE = BLOCK.mean()
@@ -288,7 +288,6 @@ def test_positive_channels_are_the_remedy_of_an_outweighed_map():
     finding = nets.outweighed().diagnose().headline
     assert (finding.code, finding.remedy.method) == ("SC208", "seg-grad-cam-positive")
     assert finding.remedy_result.gain == pytest.approx(1)
-    assert SIZE * SIZE * SHARE == nets.CELLS
 
 
 def test_what_is_said_beside_a_baseline():

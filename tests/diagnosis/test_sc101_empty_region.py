@@ -2,7 +2,7 @@ import numpy as np
 
 import segcam_widgets as sc
 from tests.diagnosis import nets
-from tests.diagnosis.outcomes import fired, not_applicable, passed
+from tests.diagnosis.outcomes import fired, headline, not_applicable, passed
 
 NOTHING = sc.Rectangle(3, 3, 3, 9)
 
@@ -16,7 +16,7 @@ def test_fires_and_says_where_the_class_is():
 
 
 def test_fires_where_the_class_is_not_predicted_at_all():
-    finding = fired(nets.healthy().but(bias=np.array([-99.0, 0, 0]), region=None).diagnose(), "SC101")
+    finding = headline(nets.healthy().but(bias=np.array([-99.0, 0, 0]), region=None), "SC101")
     assert finding.message == "Brick is predicted at none of the 100 pixels of this image."
 
 
@@ -37,7 +37,7 @@ def test_the_remedy_is_everything_without_truth_or_where_the_class_is_not_in_it(
 
 
 def test_a_remedy_that_is_blank_itself_is_not_offered():
-    finding = fired(nets.absence().but(region=NOTHING).diagnose(), "SC101")
+    finding = fired(nets.not_decided().but(region=NOTHING).diagnose(), "SC101")
     assert finding.remedy is None
     assert finding.remedy_result is None
     assert finding.advice

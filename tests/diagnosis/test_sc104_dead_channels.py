@@ -1,7 +1,7 @@
 import numpy as np
 
 from tests.diagnosis import nets
-from tests.diagnosis.outcomes import fired, not_applicable, passed
+from tests.diagnosis.outcomes import findings, fired, not_applicable, passed
 
 
 def test_fires():
@@ -27,6 +27,18 @@ def test_quiet_where_one_channel_lives():
     activations = np.zeros((nets.SIZE, nets.SIZE, 2))
     activations[4, 4, 1] = 1e-3  # however small: small is measured beside the layer's largest
     assert passed(nets.dead().but(activations=activations).diagnose(), "SC104") == "1 of 2 channels are live"
+
+
+def test_what_goes_round_and_a_class_that_loses_are_said_besides():
+    around = nets.inside([4, 0, 0], [0, 0, 0])
+    silent = nets.dead().but(bias=nets.offset(-1), around=around)
+    assert findings(silent) == [("SC104", "issue"), ("SC206", "tip")]
+    assert findings(silent.but(bias=nets.offset(9), region=nets.INSIDE)) == [
+        ("SC104", "issue"),
+        ("SC206", "tip"),
+    ]  # it leans
+    assert findings(silent.but(bias=nets.offset(99), region=nets.INSIDE)) == [("SC104", "issue")]
+    assert findings(nets.dead().but(region=nets.INSIDE, bias=nets.offset(-1))) == [("SC104", "issue"), ("SC207", "tip")]
 
 
 def test_not_applicable():

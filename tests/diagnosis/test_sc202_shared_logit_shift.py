@@ -6,31 +6,29 @@ import pytest
 import segcam_widgets as sc
 from tests.core.fake_probe import NumpyProbe
 from tests.diagnosis import nets
-from tests.diagnosis.outcomes import fired, not_applicable, passed
+from tests.diagnosis.nets import offset
+from tests.diagnosis.outcomes import findings, headline, not_applicable, passed, tip
 
 
-def test_fires():
-    finding = nets.shifted().diagnose().headline
-    assert finding.code == "SC202"
+def test_heads_a_blank_map_where_the_margins_is_not():
+    finding = headline(nets.shifted(), "SC202")
+    assert finding.title == "At feat, a shift common to all classes hides the map of brick"
     assert finding.evidence["negative_weights_logit"] == 2
     assert finding.evidence["negative_weights_margin"] == 0
     assert finding.evidence["margin_positive_share"] == 1
-    assert "2 of 2 weights are negative" in finding.message
+    assert "falls with what the layer shows (2 of 2 weights are negative)" in finding.message
+    assert "100 % of the map positive" in finding.message
 
 
-def test_the_remedy_is_the_centered_logit():
-    finding = nets.shifted().diagnose().headline
-    assert finding.remedy.score == "centered_logit"
-    assert not finding.remedy_result.is_empty
-
-
-def test_the_remedy_is_the_margin_where_the_centered_logits_map_is_blank_as_well():
-    """Class 2 rises with the layer but is never the rival: it spoils the mean of the logits, not the margin."""
-    net = nets.shifted().but(kernel=np.array([[-1.0, -2, 9], [-1.0, -2, 9]]), bias=np.array([0.0, 0, -100]))
-    assert net.but(score="centered_logit").explain().is_empty
-    finding = net.diagnose().headline
-    assert finding.code == "SC202"
+def test_the_remedy_is_the_margin():
+    finding = headline(nets.shifted(), "SC202")
     assert finding.remedy.score == "margin"
+    assert finding.remedy_result.gain == pytest.approx(1)
+
+
+def test_a_margin_that_does_not_show_the_region_is_no_remedy():
+    net = nets.shifted().but(region=sc.Rectangle(0, 0, nets.SIZE, 1), kernel=nets.shifted().kernel)
+    assert headline(net, "SC202").remedy is None
 
 
 def test_the_shift_attack():
@@ -39,29 +37,65 @@ def test_the_shift_attack():
     attacked = net.but(kernel=net.kernel - 5)
     np.testing.assert_allclose(attacked.probe.probabilities, net.probe.probabilities, atol=1e-6)
     assert not net.diagnose().blank
-    finding = attacked.diagnose().headline
-    assert finding.code == "SC202"
-    assert finding.remedy_result.gain > 0.9
+    assert headline(attacked, "SC202").remedy_result.gain > 0.9
+
+
+@pytest.mark.parametrize("common", [-60.0, -11.0, -0.5, 0.9])
+def test_whatever_is_added_to_all_classes_the_cause_by_the_margin_is_the_same(common):
+    """A network whose logit's map is blank for the shift alone, and one that is blank in both."""
+    for make in (nets.absence, nets.outweighed):
+        net = make()
+        moved = net.but(kernel=net.kernel - abs(common), score="logit")
+        assert moved.diagnose().headline.code == net.diagnose().headline.code
+
+
+def test_a_tip_where_more_is_common_than_apart():
+    """Class 0 rises by 5 and its rival by 4: 4 in common, and 1 apart."""
+    net = nets.healthy().but(kernel=np.array([[5.0, 4, 0], [5.0, 4, 0]]), score="logit")
+    finding = tip(net, "SC202")
+    assert finding.evidence["shared_over_margin"] == pytest.approx(4, rel=1e-4)
+    assert finding.title == "At feat, most of this map is common to all classes"
+    assert "the common part of the weights is 4 times what sets them apart" in finding.message
+
+
+@pytest.mark.parametrize(("rival", "fires"), [(0.49, False), (0.51, True)])
+def test_as_large_as_what_sets_them_apart(rival, fires):
+    net = nets.healthy().but(kernel=np.array([[1.0, rival, 0], [1.0, rival, 0]]), score="logit")
+    assert ("SC202" in [code for code, _ in findings(net)]) == fires
+
+
+def test_where_nothing_sets_them_apart_it_says_so():
+    net = nets.healthy().but(
+        kernel=np.array([[1.0, 1, 1], [1.0, 1, 1]]), score="logit", bias=nets.inside(offset(1), offset(-1))
+    )
+    assert "the common part of the weights is all there is: nothing sets them apart." in tip(net, "SC202").message
 
 
 def test_quiet():
-    assert passed(nets.healthy().but(score="logit").diagnose(), "SC202") == "the map is not blank"
-    assert passed(nets.absence().but(score="logit").diagnose(), "SC202") == "the margin's map is blank as well"
+    assert passed(nets.healthy().but(score="logit").diagnose(), "SC202") == (
+        "what class and rival share is 0 of what sets them apart"
+    )
+    assert passed(nets.absence().but(score="logit").diagnose(), "SC202").endswith("of what sets them apart")
+    assert (
+        passed(nets.ignored().but(score="logit").diagnose(), "SC202") == "neither the logit nor the margin has a weight"
+    )
 
 
 def test_not_applicable():
-    for net in (nets.absence(), nets.absence().but(score="margin"), nets.absence().but(score="logit", multilabel=True)):
+    for net in (
+        nets.absence(),
+        nets.absence().but(score="centered_logit"),
+        nets.absence().but(score="logit", multilabel=True),
+    ):
         assert not_applicable(net.diagnose(), "SC202") == "the score is not the raw logit of a softmax"
     assert not_applicable(nets.shifted().but(region=sc.Pixel(50, 0)).diagnose(), "SC202") == "the region has no pixel"
 
 
 def test_the_margins_weights_are_what_other_rules_judge():
-    """The raw logit has one positive weight; the margin has none, so the class is coded by absence."""
-    net = nets.absence().but(kernel=np.array([[0.1, 2, 0], [-2.0, 0, 0]]), bias=np.array([30.0, 0, 0]), score="logit")
-    finding = net.diagnose().headline
-    assert finding.code == "SC205"
-    assert "The margin" in finding.message
-    assert fired(net.but(score="centered_logit").diagnose(), "SC205").message != finding.message
+    """The raw logit has one positive weight; the margin has none, so that absence is named."""
+    net = nets.absence().but(kernel=np.array([[0.1, 1, 0], [-1.0, 0, 0]]), score="logit")
+    finding = headline(net, "SC205")
+    assert "Both channels pull brick down (-0.009, -0.01)" in finding.message
 
 
 class RivalsOverflow(NumpyProbe):
@@ -77,13 +111,12 @@ def test_a_margin_that_is_not_finite_judges_nothing():
     probe, query = nets.shifted().probe, nets.shifted().query
     probe.__class__ = RivalsOverflow
     diagnosis = sc.diagnose(probe, query)
-    assert passed(diagnosis, "SC202") == "the margin's map is blank as well"
+    assert "SC202" in [p.code for p in diagnosis.passed]
     assert len(diagnosis.issues) == 1
 
 
 def test_a_raw_logit_that_does_not_fall_is_not_said_to():
     """Class 0 has weights of zero: its logit is its bias, and its rivals fall."""
-    finding = nets.shifted().but(kernel=np.array([[0.0, -3, -4], [0.0, -5, -6]])).diagnose().headline
-    assert finding.code == "SC202"
+    finding = headline(nets.shifted().but(kernel=np.array([[0.0, -3, -4], [0.0, -5, -6]])), "SC202")
     assert "does not rise with what the layer shows (0 of 2 weights are negative)" in finding.message
     assert "falls with" not in finding.message

@@ -1,164 +1,226 @@
-import re
-
 import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from tests.core.fake_probe import linear_head
+from tests.core.fake_probe import linear_head, softplus
 from tests.diagnosis import nets
-from tests.diagnosis.nets import SIZE, Net
-from tests.diagnosis.outcomes import fired, not_applicable, numbers_in_message, passed
+from tests.diagnosis.nets import INSIDE, SIZE, inside, offset, pull
+from tests.diagnosis.outcomes import findings, fired, headline, not_applicable, passed
 
-
-def brick():
-    """What the texture demo has: features that are low inside class 0's region and high outside, and a bias."""
-    rows, cols = np.mgrid[0:SIZE, 0:SIZE]
-    inside = (rows >= 3) & (rows < 7) & (cols >= 2) & (cols < 8)
-    outside = np.stack([3.0 + rows % 2, 2.0 + cols % 3], -1)
-    values = np.where(inside[:, :, None], [0.1, 0.2], outside)
-    return Net(values, np.array([[-1.0, 0, 0], [-1.0, 0, 0]]), np.array([2.0, 0, -9]), query=sc.CamQuery("feat", 0))
+TURNS, LEANS = (
+    "At feat, brick is coded by the absence of features",
+    "Less of feat speaks for brick; no pixel hangs on it",
+)
 
 
 def test_fires_in_plain_words_with_the_numbers():
-    finding = brick().diagnose().headline
-    assert finding.code == "SC205"
-    assert finding.severity == "issue"
-    assert finding.message == (
-        "Both channels pull brick down (-0.00667, -0.00667). The score 4.13 is carried by the bias: channels -0.2, bias +4.33."
+    finding = headline(nets.absence(), "SC205")
+    assert finding.title == TURNS
+    assert finding.message.startswith(
+        "Both channels pull brick down (-0.01, -0.01). Lift both channels to what they are elsewhere: 100 % of brick is lost. "
+        "Switch them off: brick stays, and the whole image becomes brick (24 % before). Lower the rest of the image to what is "
+        "here: 100 % of it becomes brick. "
     )
     assert finding.channels == (0, 1)
-    assert numbers_in_message(finding, "score", "channels", "residual")
+
+
+def test_its_evidence_on_paper():
+    """A margin of 2 - 0.3 inside; lifted, it loses what the channels are elsewhere less 0.3; off, it gains 0.3."""
+    finding = headline(nets.absence(), "SC205")
+    block = inside([1], [0])[..., 0].astype(bool)
+    level = nets.textured()[~block].mean(0)
+    assert finding.evidence["lift_lost"] == 1
+    assert finding.evidence["lift_fall"] == pytest.approx((level.sum() - 0.3) / 1.7, rel=1e-5)
+    assert finding.evidence["zero_lost"] == 0
+    assert finding.evidence["zero_fall"] == pytest.approx(-0.3 / 1.7, rel=1e-4)
+    size = nets.absence().activations.mean((0, 1))
+    assert finding.evidence["level"] == pytest.approx(((level - [0.1, 0.2]) / size).max(), rel=1e-5)
+    assert finding.evidence["image_share"] == pytest.approx(0.24)
+    assert finding.evidence["image_share_off"] == 1
+
+
+def test_it_leans_where_no_pixel_hangs_on_it():
+    finding = headline(nets.leaning_absence(), "SC205")
+    assert finding.title == LEANS
+    assert "brick stays, its margin falls by" in finding.message
+    assert "becomes brick" not in finding.message  # the whole image is brick already
+
+
+@pytest.mark.parametrize(("bias", "title"), [(6.0, TURNS), (9.0, LEANS), (20.0, LEANS), (30.0, None)])
+def test_the_larger_the_bias_the_less_hangs_on_the_layer(bias, title):
+    """The channels sum to 6.4 elsewhere and to 0.3 inside; of a margin of 20 that is a third, of 30 a fifth."""
+    diagnosis = nets.absence().but(bias=offset(bias), region=INSIDE).diagnose()
+    assert (diagnosis.headline.title if title else diagnosis.headline.code) == (title or "SC213")
+
+
+def test_where_the_layer_off_loses_the_class_nobody_says_absence():
+    """A moderate activation: lifted to what is elsewhere the class is lost, and without the layer as well."""
+    for net in (nets.moderate(), nets.more_would_hurt()):
+        diagnosis = net.diagnose()
+        assert "SC205" in [p.code for p in diagnosis.passed]
+        assert not any("absence" in f.title + f.message for f in diagnosis.findings)
+
+
+@pytest.mark.parametrize(("lost", "says"), [(2, True), (3, False)])
+def test_a_tenth_of_the_pixels_may_be_lost_with_the_layer_off(lost, says):
+    """Of 24 pixels some hang on the layer being there: its presence is all that carries them."""
+    scale, bias = np.ones((SIZE, SIZE)), inside(offset(2), offset(2))
+    scale[3, 2 : 2 + lost], bias[3, 2 : 2 + lost, 0] = -1, -0.2  # there the sum of 0.3 speaks for class 0
+    net = nets.absence().but(scale=scale, bias=bias)
+    assert net.case().experiments.zero.lost == pytest.approx(lost / 24)
+    assert ("SC205" in [code for code, _ in findings(net)]) == says
+
+
+def test_a_bias_that_is_everywhere_is_no_absence():
+    """T1 and T2: always this class, asked about a drawn region and about the whole image; lifting moves nothing."""
+    for net in (nets.not_decided(), nets.always()):
+        diagnosis = net.diagnose()
+        assert diagnosis.headline.code == "SC213"
+        assert not any("absence" in f.title + f.message for f in diagnosis.findings)
+
+
+def test_a_skip_that_tells_the_region_is_no_absence():
+    """T4: the bias is the largest part of the score, and the skip all of the difference."""
+    assert [code for code, _ in findings(nets.bypass())] == ["SC206"]
+
+
+def test_presence_that_is_written_as_absence_is_absence_at_this_layer():
+    """T6: relu(1 - f) of a feature f. The title speaks of the layer, and one layer back the map is as it should be."""
+    feature = inside([1.0], [0.0]) + 0 * nets.ramps(1)
+    probe = nets.NumpyProbe(
+        feature,
+        [("one_less", nets.Conv([[-1.0]], [1.0]), nets.IMAGE), ("feat", nets.relu(), "one_less"),
+         ("logits", nets.Conv(pull(-4), offset(2)), "feat")],
+    )  # fmt: skip
+    probe.x[3, 2] = 0.9
+    probe.__post_init__()
+    here = sc.diagnose(probe, sc.CamQuery("feat", 0))
+    assert here.headline.code == "SC205"
+    assert here.headline.title.startswith("At feat,")
+    assert not sc.diagnose(probe, sc.CamQuery(nets.IMAGE, 0)).blank
+
+
+def test_a_positive_weight_does_not_hide_an_absence():
+    """A9: what decides is the channel that is low inside; the other has a positive weight and is low as well."""
+    finding = headline(nets.outweighed_absence(), "SC205")
+    assert finding.message.startswith("Of the 2 live channels 1 pulls brick up and 1 down.")
+    assert fired(nets.outweighed_absence().diagnose(), "SC208").severity == "tip"
+
+
+def test_two_causes_are_both_named():
+    assert findings(nets.absence_and_bypass()) == [("SC205", "issue"), ("SC206", "tip")]
 
 
 def test_the_remedy_is_the_mean_and_shows_the_region():
-    finding = brick().diagnose().headline
+    finding = headline(nets.absence(), "SC205")
     assert finding.remedy.baseline == "mean"
     assert finding.remedy_result.gain == pytest.approx(1)
+    assert finding.remedy_result.chance == 1  # as good as any weights of these signs: the evidence is the experiment
 
 
 def test_the_midpoint_where_the_mean_is_not_enough():
     """Four cells of brick; six loud ones lift the mean over the image above all the rest, but not the midpoint."""
     values = np.full((SIZE, SIZE, 2), 2.0)
     values[4:6, 4:6], values[0, :6] = 0.1, 12.0
-    net = brick().but(activations=values)
-    assert sc.explain(net.probe, sc.CamQuery("feat", 0, baseline="mean")).gain < 0.5
-    finding = net.diagnose().headline
-    assert finding.code == "SC205"
+    net = nets.absence().but(activations=values)
+    assert net.but(baseline="mean").explain().gain < 0.5
+    finding = headline(net, "SC205")
     assert finding.remedy.baseline == "midpoint"
     assert finding.remedy_result.gain == pytest.approx(1)
 
 
-def test_no_remedy_that_does_not_show_the_region():
-    """With the whole image for a region there is no outside, and no gain."""
-    assert nets.absence().diagnose().headline.remedy is None
+def test_no_remedy_where_there_is_no_gain_to_judge_by():
+    net = nets.absence().but(region=sc.Everything(), bias=inside(offset(2), offset(9)))
+    assert headline(net, "SC217").remedy is None  # the whole image is brick: absence has nothing to be compared with
 
 
 def test_remedies_need_no_further_query():
-    probe = brick().probe
-    sc.diagnose(probe, brick().query)
-    assert probe.calls["pullback"] == 1
+    probe = nets.absence().probe
+    sc.diagnose(probe, nets.absence().query)
+    assert probe.calls["pullback"] <= 2  # the map's, and the ledger's outside
 
 
-def test_curvature_is_named_where_there_is_some():
-    from tests.core.fake_probe import softplus
-
-    finding = brick().but(bend=softplus()).diagnose().headline
-    assert finding.code == "SC205"
-    assert "carried by the bias and curvature" in finding.message
+def test_curvature_behind_the_layer_changes_nothing():
+    assert headline(nets.absence().but(bend=softplus(), bias=offset(4)), "SC205").title == TURNS
 
 
 def test_once_the_remedy_is_applied_the_map_is_healthy():
-    assert brick().but(baseline="mean").diagnose().findings == ()
+    assert nets.absence().but(baseline="mean").diagnose().findings == ()
+
+
+def test_where_the_class_is_not_predicted_the_layer_may_keep_it_away():
+    net = nets.kept_away()
+    assert findings(net) == [("SC207", "issue"), ("SC205", "tip")]
+    finding = fired(net.diagnose(), "SC205")
+    assert finding.title == "At feat, the features that are here keep brick away"
+    assert finding.message == (
+        "Both channels pull brick down (-0.01, -0.01). Switch them off: 100 % of the region becomes brick, and the whole image "
+        "becomes brick (0 % before)."
+    )
+    assert finding.remedy is None
+    assert findings(nets.unlikely()) == [("SC207", "issue")]
+
+
+@pytest.mark.parametrize(("pixels", "says"), [(11, False), (12, True)])
+def test_half_of_the_region_must_become_the_class(pixels, says):
+    bias = np.array(inside(offset(-9), offset(-9)))
+    cells = np.argwhere(inside([1], [0])[..., 0])[:pixels]
+    bias[cells[:, 0], cells[:, 1], 0] = 0.1
+    net = nets.kept_away().but(bias=bias)
+    assert ("SC205" in [code for code, _ in findings(net)]) == says
 
 
 def test_quiet():
-    assert passed(nets.bypass().diagnose(), "SC205") == "of the ledger's parts the skip connections' sum is the largest"
-    assert passed(nets.outweighed().diagnose(), "SC205") == "some live channel has a positive weight"
+    for make in (nets.bypass, nets.outweighed, nets.not_decided, nets.flat):
+        assert passed(make().diagnose(), "SC205").startswith("the experiments do not show it:")
+    assert (
+        passed(nets.ignored().diagnose(), "SC205")
+        == "line 3 of the decision table holds before any experiment is weighed"
+    )
 
 
 def test_not_applicable():
     assert not_applicable(nets.healthy().diagnose(), "SC205") == "the map is not blank"
-    assert not_applicable(nets.ignored().diagnose(), "SC205") == "no class in the region depends on the layer"
     assert not_applicable(nets.dead().diagnose(), "SC205") == "every channel is zero here"
+    assert not_applicable(nets.nowhere().diagnose(), "SC205") == "the region has no pixel"
 
 
-@pytest.mark.parametrize("method", ["layercam", "grad-cam++"])
-def test_methods_that_keep_positive_gradients_alone_tell_of_what_they_left_out(method):
-    finding = brick().but(method=method).diagnose().headline
-    assert finding.code == "SC205"
-    assert finding.message.startswith("Both channels pull brick down (-0.00667, -0.00667).")
-
-
-def test_what_absence_means_is_measured():
-    """Inside |w A| is 0.3, outside 3.5 + 3 or so: low where the class is."""
-    net = brick()
-    finding = net.diagnose().headline
-    pull, mask = net.activations.sum(-1), net.explain().mask
-    assert finding.evidence["pull_inside_over_outside"] == pytest.approx(0.3 / pull[~mask].mean())
-    assert finding.title == "The class is coded by the absence of features"
-
-
-def test_where_the_features_are_not_low_inside_nobody_speaks_of_absence():
-    net = nets.absence().but(region=sc.Rectangle(5, 5, 10, 10))  # where both ramps are high
-    finding = net.diagnose().headline
-    assert finding.code == "SC205"
-    assert finding.title == "The bias carries the class, against the layer"
-    assert finding.evidence["pull_inside_over_outside"] > 1
-    assert "in spite of them" in finding.message
-    assert numbers_in_message(finding, "pull_inside_over_outside")
-
-
-def test_where_nothing_carries_the_score_nobody_says_that_the_bias_does():
-    finding = fired(nets.unlikely().diagnose(), "SC205")
-    assert finding.title == "Nothing here speaks for the class"
-    assert finding.message.endswith("Nothing carries the score -4.67: channels -4, bias -0.667.")
-    assert finding.remedy is None
-
-
-def test_where_the_class_is_not_predicted_nobody_says_that_it_is():
-    net = nets.absence().but(bias=np.array([3.0, 0, 0]), region=sc.Rectangle(5, 5, 10, 10))
-    diagnosis = net.diagnose()
-    assert diagnosis.headline.code == "SC207"
-    finding = fired(diagnosis, "SC205")
-    assert finding.title == "The bias speaks for the class, and is outweighed"
-    assert re.fullmatch(
-        r"Both channels pull brick down \(-0.00667, -0.0133\)\. What speaks for it in the score -[\d.]+ is only the bias: "
-        r"channels -[\d.]+, bias \+2\.",
-        finding.message,
-    )
-    assert finding.remedy is None
-
-
-def test_a_single_class_has_nothing_to_win_against():
-    probe = linear_head(brick().activations, [[-1.0], [-1.0]], 9.0)
-    finding = sc.diagnose(probe, sc.CamQuery("image", 0, sc.Rectangle(3, 2, 7, 8), score="logit")).headline
-    assert finding.title == "The class is coded by the absence of features"
-    assert "is carried by the bias" in finding.message
-
-
-def test_where_no_channel_has_a_weight_the_layer_says_nothing():
-    net = nets.silent().but(kernel=np.array([[0.0, 0, 0], [0.0, 0, 0], [5.0, 0, 0]]))
-    finding = fired(net.diagnose(), "SC205")
-    assert finding.title == "The bias carries the class, and the layer says nothing"
-    assert (
-        finding.message
-        == "No channel pulls brick up or down. The score 13.3 is carried by the bias: channels 0, bias +13.3."
-    )
-
-
-@pytest.mark.parametrize("method", ["hirescam", "layercam", "xgrad-cam"])
-def test_absence_is_measured_alike_for_every_method(method):
-    """A pixelwise gradient is zero outside the region, whatever the activations are there."""
-    found = brick().but(method=method).diagnose().headline
-    assert found.title == "The class is coded by the absence of features"
-    assert found.evidence["pull_inside_over_outside"] == pytest.approx(
-        brick().diagnose().headline.evidence["pull_inside_over_outside"]
-    )
+@pytest.mark.parametrize("method", ["seg-grad-cam", "hirescam", "xgrad-cam", "layercam", "grad-cam++", "ablation-cam"])
+def test_the_experiments_are_the_same_for_every_method(method):
+    """LayerCAM and Grad-CAM++ keep positive gradients alone, and tell of what they left out."""
+    net = nets.absence().but(method=method)
+    finding = headline(net, "SC205")
+    expected = headline(nets.absence(), "SC205")
+    for name in ("lift_fall", "zero_fall", "level"):
+        assert finding.evidence[name] == pytest.approx(expected.evidence[name])
+    assert finding.message.startswith("Both channels pull brick down (")
 
 
 def test_channels_that_are_zero_are_told_apart():
-    net = brick()
-    for silent, words in ((1, "; the other is zero on this image."), (2, "; the others are zero on this image.")):
-        values = np.concatenate([net.activations, np.zeros((SIZE, SIZE, silent))], -1)
-        finding = net.but(activations=values, kernel=np.full((2 + silent, 3), [-1.0, 0, 0])).diagnose().headline
-        assert f"Channels 0, 1 pull brick down (-0.00667, -0.00667){words}" in finding.message
+    for silent, said in ((1, "; the other is zero on this image."), (2, "; the others are zero on this image.")):
+        values = np.concatenate([nets.absence().activations, np.zeros((SIZE, SIZE, silent))], -1)
+        finding = headline(nets.absence().but(activations=values, kernel=pull(*[-1] * (2 + silent))), "SC205")
+        assert f"Channels 0, 1 pull brick down (-0.01, -0.01){said}" in finding.message
+        assert "Lift channels 0, 1 to what they are elsewhere" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ((1, 1, -6), "Of the 3 live channels 2 pull brick up and 1 down."),
+        ((0, 1, -6), "Of the 3 live channels 1 pulls brick up and 1 down."),
+        ((0, 0, -6), "No live channel pulls brick up (0, 0, -0.01)."),
+        ((0, -1, -6), "No live channel pulls brick up (0, -0.00167, -0.01)."),
+    ],
+)
+def test_who_pulls_which_way(weights, says):
+    activations = np.concatenate([inside([0.1, 0.1], [0.2, 0.3]), inside([0.5], [9])], -1)
+    net = nets.Net(activations, pull(*np.array(weights) / 6), offset(1))
+    assert headline(net, "SC205").message.startswith(says)
+
+
+def test_a_single_class_and_several_sigmoids():
+    probe = linear_head(nets.absence().activations, [[-1.0], [-1.0]], 9.0)
+    finding = sc.diagnose(probe, sc.CamQuery("image", 0, INSIDE, score="logit")).headline
+    assert (finding.code, finding.title) == ("SC205", "Less of image speaks for class 0; no pixel hangs on it")
+    assert headline(nets.absence().but(multilabel=True), "SC205").title == TURNS

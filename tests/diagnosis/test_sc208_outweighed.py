@@ -1,83 +1,104 @@
 import numpy as np
 import pytest
 
+import segcam_widgets as sc
 from tests.diagnosis import nets
-from tests.diagnosis.outcomes import fired, not_applicable, numbers_in_message, passed
+from tests.diagnosis.nets import SIZE, Net, inside, offset, pull
+from tests.diagnosis.outcomes import findings, headline, not_applicable, numbers_in_message, passed, tip
 
 
-def test_fires_with_layercam_for_a_remedy():
-    finding = nets.outweighed().diagnose().headline
-    assert finding.code == "SC208"
+def test_fires_where_what_speaks_for_the_class_is_needed_and_outweighed():
+    finding = headline(nets.outweighed(), "SC208")
+    assert finding.title == "At feat, the channels for brick are outweighed by those against it"
+    assert finding.message == (
+        "Channel 0 pulls brick up. What speaks against it is stronger: all positive products of weight and activation sum to "
+        "+0.72, all negative ones to -4. Lower both channels to what they are elsewhere: 100 % of brick is lost."
+    )
     assert finding.channels == (0,)
-    assert finding.evidence["sum_positive"] > 0 > finding.evidence["sum_negative"]
     assert numbers_in_message(finding, "sum_positive", "sum_negative")
-    assert finding.remedy.method == "layercam"
-    assert not finding.remedy_result.is_empty
 
 
-def test_layercam_needs_no_further_query():
-    import segcam_widgets as sc
+def test_its_numbers_on_paper():
+    """Weights 24/100 (1, -2) / 24; the first channel is 3 in 24 cells, the second 2 in all of them."""
+    evidence = headline(nets.outweighed(), "SC208").evidence
+    assert evidence["sum_positive"] == pytest.approx(0.01 * 3 * 24)
+    assert evidence["sum_negative"] == pytest.approx(-0.02 * 2 * 100)
+    assert evidence["positive_effect"] == pytest.approx(0.72 / 4.72)
+    assert evidence["sink_lost"] == 1
 
+
+def test_the_remedy_is_the_map_of_the_positive_channels():
     probe = nets.outweighed().probe
-    sc.diagnose(probe, nets.outweighed().query)
-    assert probe.calls["pullback"] == 1
+    finding = sc.diagnose(probe, nets.outweighed().query).headline
+    assert finding.remedy.method == "seg-grad-cam-positive"
+    assert finding.remedy_result.gain == pytest.approx(1)
+    assert np.isnan(finding.remedy_result.chance)  # of one channel
+    assert probe.calls["pullback"] <= 2
+
+
+@pytest.mark.parametrize(("loud", "fires"), [(6.8, True), (6.9, False)])
+def test_a_twentieth_of_the_products(loud, fires):
+    """0.72 of 0.72 + 0.02 * 100 * a: that is a twentieth at a = 6.84."""
+    net = nets.outweighed().but(activations=inside([3, loud], [0, loud]), bias=offset(2 * loud - 2))
+    code = net.diagnose().headline.code
+    assert code == ("SC208" if fires else "SC203")
+    if not fires:
+        assert passed(net.diagnose(), "SC208").startswith("positive products are 5 % of all products' magnitude")
+
+
+def test_a_tip_where_another_cause_is_shown():
+    finding = tip(nets.outweighed_absence(), "SC208")
+    assert "Lower" not in finding.message
+    assert finding.remedy is None
+
+
+def test_a_tip_on_a_faint_map_that_does_not_show_the_region():
+    """Positive in one cell of the corner, and only just."""
+    values = np.stack([np.zeros((SIZE, SIZE)), np.ones((SIZE, SIZE))], -1)
+    values[0, 0], values[1, :9, 0] = [12.0, 0.9], 9.0
+    net = Net(values, pull(0.1, -1), inside(offset(3), offset(-9)))
+    explanation = net.explain()
+    assert explanation.is_faint
+    assert explanation.gain < 0.3
+    assert [pair for pair in findings(net) if pair[0] == "SC208"] == [("SC208", "tip")]
+    assert "What speaks against it is stronger" in tip(net, "SC208").message
+
+
+def test_a_faint_map_that_shows_the_region_is_healthy():
+    diagnosis = nets.faint().diagnose()
+    assert diagnosis.faint
+    assert not diagnosis.issues
+    assert not_applicable(diagnosis, "SC208") == "the map is faint, and shows the region"
+
+
+def test_where_the_same_channels_speak_against_it_nobody_speaks_of_others():
+    finding = tip(nets.undone(), "SC208")
+    assert finding.title == "At feat, what speaks for brick is outweighed"
+    assert finding.message.startswith(
+        "Both channels pull brick up where activations are positive. What speaks against it is stronger: all positive products"
+    )
+    finding = tip(Net(inside([-1, 3], [1, 5]), pull(-2, -1), offset(4)), "SC208")
+    assert finding.message.startswith("Where activations are negative, negative weights speak for brick. What speaks")
 
 
 def test_a_weight_that_cancelled_to_rounding_is_not_positive():
-    net = nets.absence()
-    for weight, code in ((1e-7, "SC205"), (1e-4, "SC208")):
-        kernel = np.array([[weight, 0, 0], [-2.0, 0, 0]])
-        assert net.but(kernel=kernel).diagnose().headline.code == code
-
-
-@pytest.mark.parametrize("method", ["hirescam", "layercam"])
-def test_pixelwise_methods(method):
-    diagnosis = nets.outweighed().but(method=method).diagnose()
-    assert diagnosis.blank == (method == "hirescam")
-    if diagnosis.blank:
-        assert diagnosis.headline.code == "SC208"
-
-
-def test_quiet():
-    assert passed(nets.absence().diagnose(), "SC208") == "no live channel has a positive weight"
-    assert passed(nets.silent().diagnose(), "SC208") == "no live channel has a positive weight"
-
-
-def test_not_applicable():
-    assert not_applicable(nets.healthy().diagnose(), "SC208") == "the map is not blank"
-    assert not_applicable(nets.shifted().diagnose(), "SC208") == "the margin's map is not blank"
-
-
-def test_positive_weights_on_negative_activations_are_no_evidence_for_the_class():
-    net = nets.absence()
-    net = net.but(activations=-net.activations, kernel=-net.kernel)
-    finding = net.diagnose().headline
-    assert finding.code == "SC208"
-    assert finding.title == "Where the weights are positive, the activations are not"
-    assert finding.message == (
-        "Both channels have positive weights, but their activations are negative where they are not zero, which counts against "
-        "it: all positive products of weight and activation sum to +0, all negative ones to -4."
-    )
-
-
-def test_there_are_no_others_where_every_weight_is_positive():
-    finding = fired(nets.signed().diagnose(), "SC208")
-    assert finding.message.startswith(
-        "Both channels pull brick up, but in every cell their negative activations pull it down harder:"
-    )
-
-
-def test_a_map_that_is_positive_in_one_cell_is_not_negative_in_every_one():
-    loud = np.ones((nets.SIZE, nets.SIZE, 2)) * [1.0, 3.0]
-    loud[0, 0, 1] = 0
-    finding = nets.outweighed().but(activations=loud).diagnose().headline
-    assert finding.message.startswith(
-        "Channel 0 pulls brick up, but in all but 1 of 100 cells the others pull it down harder:"
-    )
+    for weight, rises in ((1e-7, False), (1e-4, True)):
+        net = nets.absence().but(kernel=pull(weight, -1))
+        assert net.case().rising[0] == rises
+        assert net.diagnose().headline.code == "SC205"
 
 
 def test_of_pixelwise_weights_it_says_in_places():
-    finding = nets.outweighed().but(method="hirescam").diagnose().headline
-    assert finding.message.startswith(
-        "Channel 0 pulls brick up in places, but in every cell what speaks against it is stronger:"
-    )
+    finding = headline(nets.outweighed().but(method="hirescam"), "SC208")
+    assert finding.message.startswith("Channel 0 pulls brick up in places. What speaks against it is stronger:")
+
+
+def test_quiet():
+    assert passed(nets.absence().diagnose(), "SC208") == "positive products are 0 % of all products' magnitude"
+    assert passed(nets.silent().diagnose(), "SC208") == "positive products are 0 % of all products' magnitude"
+
+
+def test_not_applicable():
+    assert not_applicable(nets.healthy().diagnose(), "SC208") == "the map is neither blank nor faint"
+    assert not_applicable(nets.shifted().diagnose(), "SC208") == "the margin's map is not blank"
+    assert not_applicable(nets.dead().diagnose(), "SC208") == "every channel is zero here"

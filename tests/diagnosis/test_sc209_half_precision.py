@@ -3,36 +3,88 @@ import pytest
 
 import segcam_widgets as sc
 from tests.diagnosis import nets
-from tests.diagnosis.outcomes import fired, not_applicable, passed
+from tests.diagnosis.nets import inside, offset, pull
+from tests.diagnosis.outcomes import findings, fired, headline, not_applicable, passed, tip
 
 
-def test_fires():
-    diagnosis = nets.underflow().diagnose()
-    finding = diagnosis.headline
-    assert finding.code == "SC209"
-    assert finding.evidence["largest_gradient_float32"] == pytest.approx(1e-9 * 2 / 3 / 100)
-    assert "6.67e-12" in finding.message
+def test_fires_where_every_gradient_is_lost():
+    finding = headline(nets.underflow(), "SC209")
+    assert finding.evidence["largest_gradient_float32"] == pytest.approx(1e-9 / 24)
+    assert finding.message == (
+        "In 16 bits every gradient is zero at feat; in float32 the largest gradient is 4.17e-11. The path is there, its numbers "
+        "are lost on the way back. In float32 the map is not blank: 100 % of it is positive."
+    )
     assert "float32" in finding.advice
+    assert "SC102" not in [code for code, _ in findings(nets.underflow())]
 
 
-def test_quiet():
-    assert passed(nets.absence().but(half=True).diagnose(), "SC209") == "the gradient survives in 16 bits"
-    assert passed(nets.ignored().but(half=True).diagnose(), "SC209") == "the gradient is zero in float32 as well"
-    assert passed(nets.ignored().diagnose(), "SC209") == "the network computes in 32 bits or more"
+def partly(weight=1e-9):
+    """The gradient of the channel that speaks for class 0 is lost, that of the one against it is not."""
+    return nets.Net(inside([1e6, 2], [0, 2]), pull(weight, -1e-5), inside(offset(1), offset(-1)), half=True)
 
 
-def test_float32_is_asked_only_where_the_gradient_is_zero_in_half_precision():
-    for net, asked in ((nets.absence().but(half=True), 0), (nets.ignored(), 0), (nets.underflow(), 1)):
+def test_fires_where_one_sign_is_lost_and_the_map_with_it():
+    finding = headline(partly(), "SC209")
+    assert finding.evidence["signs_that_differ"] == 1
+    assert "In 16 bits 1 weight lost its sign at feat" in finding.message
+    assert "In float32 the map is not blank" in finding.message
+
+
+def test_a_tip_where_both_maps_are_blank():
+    """A sign is lost that would have been negative as well."""
+    net = partly(-1e-9)
+    assert net.diagnose().headline.code != "SC209"
+    finding = tip(net, "SC209")
+    assert finding.message.endswith("In float32 the map is blank as well.")
+    assert finding.evidence["positive_share_float32"] == 0
+
+
+def test_a_path_that_16_bits_cut_is_not_denied_though_the_map_is_blank_in_32():
+    net = nets.underflow().but(kernel=pull(-1e-9, -1e-9))
+    finding = headline(net, "SC209")
+    assert finding.message.endswith("In float32 the map is blank as well.")
+    assert passed(net.diagnose(), "SC102") == "in 32 bits a gradient comes back (SC209)"
+
+
+def test_the_map_in_32_bits_is_the_asked_one():
+    """The probability's is blank in 32 bits too: that is no fault of the 16, the margin's is there in both."""
+    net = nets.saturated().but(half=True)
+    assert findings(net)[0] == ("SC201", "issue")
+    assert passed(net.diagnose(), "SC209") == "the weights have the same signs in 32 bits"
+
+
+def test_float32_is_asked_for_a_blank_map_in_16_bits_alone():
+    for net, asked in ((nets.absence().but(half=True), 1), (nets.ignored(), 0), (nets.healthy().but(half=True), 0)):
         probe = net.probe
         sc.diagnose(probe, net.query)
         assert probe.calls["pullback_float32"] == asked
 
 
+def test_quiet():
+    assert passed(nets.absence().but(half=True).diagnose(), "SC209") == "the weights have the same signs in 32 bits"
+    assert passed(nets.ignored().but(half=True).diagnose(), "SC209") == "the weights have the same signs in 32 bits"
+    assert passed(nets.healthy().but(half=True).diagnose(), "SC209") == "the map is not blank"
+
+
 def test_not_applicable():
-    assert (
-        not_applicable(nets.underflow().but(region=sc.Rectangle(0, 0, 0, 0)).diagnose(), "SC209")
-        == "the region has no pixel"
-    )
+    assert not_applicable(nets.ignored().diagnose(), "SC209") == "the network computes in 32 bits or more"
+    elsewhere = nets.underflow().but(region=sc.Rectangle(0, 0, 0, 0))
+    assert not_applicable(elsewhere.diagnose(), "SC209") == "the region has no pixel"
+    slow = nets.absence().but(half=True, method="ablation-cam")
+    assert not_applicable(slow.diagnose(), "SC209") == "the method is slow, and its map is not made again in 32 bits"
+
+
+def test_where_32_bits_cannot_be_had_it_says_so():
+    class Closed(nets.HalfProbe):
+        def pullback_float32(self, layer, cotangent):
+            raise sc.UnsupportedModelError("`layer` cannot be rebuilt in float32.")
+
+    probe = nets.underflow().probe
+    probe.__class__ = Closed
+    diagnosis = sc.diagnose(probe, nets.underflow().query)
+    assert not_applicable(diagnosis, "SC209") == "the gradient could not be computed in 32 bits"
+    assert diagnosis.headline.code == "SC102"
+    assert diagnosis.headline.message.endswith("Or its numbers are too small for 16 bits.")
 
 
 # ------------------------------------------------------------------ real half precision
@@ -103,5 +155,5 @@ def test_a_layer_that_cannot_be_rebuilt_in_float32_is_said(mixed_float16):
     with pytest.raises(sc.UnsupportedModelError, match="'closed' cannot be rebuilt in float32"):
         probe.pullback_float32("features", np.ones(probe.logits.shape))
     diagnosis = sc.diagnose(probe, sc.CamQuery("features", 0, sc.Everything()))
-    assert "in 32 it could not be computed" in passed(diagnosis, "SC209")
+    assert not_applicable(diagnosis, "SC209") == "the gradient could not be computed in 32 bits"
     assert fired(diagnosis, "SC102")

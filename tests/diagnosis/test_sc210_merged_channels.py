@@ -1,22 +1,53 @@
 import numpy as np
 import pytest
 
+import segcam_widgets as sc
 from segcam_widgets.diagnosis.rules.merged_channels import effective_rank
 from tests.diagnosis import nets
-from tests.diagnosis.outcomes import fired, not_applicable, numbers_in_message, passed
+from tests.diagnosis.nets import pull
+from tests.diagnosis.outcomes import findings, not_applicable, numbers_in_message, passed, tip
+
+
+def copies(count=2):
+    """So many channels that are multiples of one."""
+    return nets.not_decided().but(activations=nets.ramps(1) * np.arange(1, count + 1), kernel=pull(*[-0.01] * count))
 
 
 def test_fires_on_copies():
-    one = nets.ramps(1)
-    finding = fired(nets.absence().but(activations=one * [1.0, 2.5]).diagnose(), "SC210")
-    assert finding.severity == "tip"
+    finding = tip(copies(), "SC210")
     assert finding.evidence["effective_rank"] == pytest.approx(1)
     assert numbers_in_message(finding, "effective_rank")
 
 
+def test_what_they_have_in_common_everywhere_does_not_make_them_copies():
+    """30 + x and 30 + y: their maps for two classes have nothing in common, less their means."""
+    net = copies().but(activations=30 + nets.ramps(2))
+    assert "SC210" not in [code for code, _ in findings(net)]
+    shifted = copies().but(activations=nets.ramps(1) * [1, 1] + [0, 30])
+    assert tip(shifted, "SC210").evidence["effective_rank"] == pytest.approx(1, abs=1e-3)
+
+
 def test_fires_where_one_channel_of_several_is_live():
-    finding = fired(nets.absence().but(activations=nets.ramps(1) * [1.0, 0]).diagnose(), "SC210")
-    assert finding.evidence == {"effective_rank": pytest.approx(1), "live_channels": 1, "channels": 2}
+    finding = tip(copies(4).but(activations=nets.ramps(4) * [0, 0, 1.0, 0]), "SC210")
+    assert finding.evidence == {"effective_rank": pytest.approx(1), "live_channels": 1, "channels": 4}
+    assert finding.title == "At feat, only one channel is live"
+    assert finding.message.startswith(
+        "Of the 4 channels of feat only channel 2 is not zero on this image, so the maps of all classes here differ in sign, "
+        "size and level alone."
+    )
+
+
+def test_that_sentence_is_true():
+    """Of two copies, the maps of two classes at the same region are one, but for sign, size and level."""
+    net = copies().but(kernel=np.random.default_rng(0).normal(size=(2, 3)) / 99)
+    maps = [sc.explain(net.probe, sc.CamQuery("feat", index, nets.INSIDE)).cam.ravel() for index in range(3)]
+    correlation = np.corrcoef(np.array(maps))
+    np.testing.assert_allclose(np.abs(correlation), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize(("count", "words"), [(2, "Both channels"), (8, "All 8 channels")])
+def test_copies_are_counted_in_words(count, words):
+    assert tip(copies(count), "SC210").message.startswith(f"{words} of feat say one thing (effective rank 1), so")
 
 
 def test_effective_rank_on_paper():
@@ -42,27 +73,12 @@ def test_large_numbers_do_not_overflow():
 
 
 def test_quiet():
-    assert "the effective rank of the live activations is" in passed(nets.healthy().diagnose(), "SC210")
+    assert "the effective rank of what varies in the live activations is" in passed(nets.healthy().diagnose(), "SC210")
 
 
 def test_not_applicable():
     assert not_applicable(nets.cancelling().diagnose(), "SC210") == "the layer has one channel"
     assert not_applicable(nets.dead().diagnose(), "SC210") == "every channel is zero here"
-
-
-def test_one_channel_that_is_live_is_no_copy():
-    finding = fired(
-        nets.absence().but(activations=nets.ramps(4) * [0, 0, 1.0, 0], kernel=-np.ones((4, 3))).diagnose(), "SC210"
-    )
-    assert finding.title == "Only one channel is live"
-    assert finding.message.startswith(
-        "Of the 4 channels of feat only channel 2 is not zero on this image, so every class's map"
-    )
-
-
-def test_copies_are_counted_in_words():
-    for count, words in ((2, "Both channels"), (8, "All 8 channels")):
-        net = nets.absence().but(activations=nets.ramps(1) * np.arange(1, count + 1), kernel=-np.ones((count, 3)))
-        assert fired(net.diagnose(), "SC210").message.startswith(
-            f"{words} of feat say one thing (effective rank 1), so"
-        )
+    assert not_applicable(nets.flat().diagnose(), "SC210") == "no live channel varies over the image"
+    one = nets.Net(np.ones((1, 1, 2)), np.ones((2, 3)))
+    assert not_applicable(one.diagnose(), "SC210") == "the layer has a single cell"

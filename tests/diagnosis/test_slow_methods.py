@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.diagnosis.case import SLOW_QUERIES
+from segcam_widgets.diagnosis.question import SLOW_QUERIES
 from tests.core.fake_probe import IMAGE, NumpyProbe, linear_head, random_network
 from tests.diagnosis import nets
 from tests.diagnosis.outcomes import fired, passed
@@ -78,9 +78,11 @@ def test_a_method_that_does_not_look_at_the_class_gets_no_reason_that_does():
     assert diagnosis.blank
     finding = fired(diagnosis, "SC204")
     assert diagnosis.headline is finding
-    assert finding.title == "The activations are negative, and the map with them"
+    assert finding.title == "At image, the activations are negative, and the map with them"
     assert "pull" not in finding.message
-    assert {n.code for n in diagnosis.not_applicable} >= {"SC106", "SC208", "SC203", "SC206", "SC205"}
+    assert {n.code for n in diagnosis.not_applicable} >= {"SC106", "SC208", "SC206"}
+    for code in ("SC203", "SC205"):
+        assert passed(diagnosis, code) == "line 4 of the decision table holds before any experiment is weighed"
 
 
 def test_nor_praise_for_its_weights():

@@ -11,7 +11,6 @@ from segcam_widgets.evaluation.curves import (
     Meter,
     Perturbation,
     Ranked,
-    batch_size,
     counts,
     perturb,
     pixel_layer,
@@ -19,7 +18,8 @@ from segcam_widgets.evaluation.curves import (
 )
 from segcam_widgets.evaluation.fills import FILLS, blur_sigma
 from segcam_widgets.evaluation.ranking import cell_side, order, region_on_grid, tied_share
-from tests.core.fake_probe import random_network
+from segcam_widgets.evaluation.replays import batch_size
+from tests.core.fake_probe import Conv, NumpyProbe, random_network
 from tests.core.strategies import PROPERTY
 from tests.evaluation.additive import additive, pooled
 
@@ -99,6 +99,19 @@ def test_one_row_a_draw_and_the_spread_of_their_areas():
     assert curve.aucs().tolist() == pytest.approx([0.5, 1.5])
     assert curve.auc() == pytest.approx(1.0)
     assert curve.spread() == pytest.approx(0.5)
+
+
+def test_a_margin_keeps_the_rival_of_the_unmodified_image():
+    # three classes: (x, 1, 1.5 - x) at x = 4, 3, 2, -1: the rival is class 1 where x > 0.5; at zero class 2 would be stronger
+    x = np.array(FOUR)[:, :, None]
+    probe = NumpyProbe(x, [("logits", Conv([[1.0, 0.0, -1.0]], [0.0, 1.0, 1.5]), "image")])
+    curve = run(probe, np.array(FOUR), LEFT, ("region",), score="margin", steps=2)["region", "deletion"]
+    assert curve.mean().tolist() == [
+        2,
+        0,
+        -1,
+    ]  # the means of (3, 1), (-1, 1), (-1, -1): against class 1, not against 1.5
+    assert curve.mean("iou").tolist() == [1, 0.5, 0]
 
 
 # ------------------------------------------------------------------ what must and must not matter

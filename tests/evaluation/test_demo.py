@@ -69,6 +69,28 @@ def test_a_class_that_is_coded_by_absence_does_not_fall(probe):
     assert other[1] < 0 < other[0]
 
 
+def test_channels_show_what_pixels_cannot_of_a_class_coded_by_absence(probe):
+    query = sc.CamQuery("tail_conv2", "brick", score="margin")
+    zero, mean = (
+        faithfulness(probe, query, "seg-grad-cam", checks="channels", to=to).channels for to in ("zero", "mean")
+    )
+    assert zero.every
+    assert mean.every
+    silent, lifted = (test.curve("seg-grad-cam", "deletion") for test in (zero, mean))
+    assert silent.mean()[-1] > silent.mean()[0] > 3  # both channels off: it is brick all the more
+    assert silent.mean("iou").min() > 0.99
+    assert (np.diff(lifted.mean()) < -3).all()
+    assert lifted.mean("iou").tolist() == [1, 0, 0]
+    assert mean.luck("seg-grad-cam", "deletion") == 0.5  # the better of two orders, and no more than that
+
+
+def test_channels_of_a_class_with_features_fall_in_the_map_s_order(probe):
+    query = sc.CamQuery("tail_conv8", "gravel", score="margin")
+    test = faithfulness(probe, query, "seg-grad-cam", checks="channels", to="mean").channels
+    assert test.luck("seg-grad-cam", "insertion") == 1 / 20
+    assert test.bypass == ()
+
+
 def replaced(probe, name):
     """S before and after all of the region's pixels are blurred."""
     query = sc.CamQuery("tail_conv8", name, score="centered_logit")

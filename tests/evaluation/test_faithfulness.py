@@ -12,6 +12,7 @@ from segcam_widgets import evaluation
 from segcam_widgets.errors import Cancelled, EmptyRegionError, SegCamError, UnknownLayerError
 from segcam_widgets.evaluation import (
     Cascade,
+    Chance,
     ClassTest,
     Contender,
     Curve,
@@ -37,7 +38,7 @@ def values():
 @pytest.fixture(scope="module")
 def deep():
     probe = forgetful(random_network(size=6))
-    query = sc.CamQuery("deep_relu", 1, REGION)
+    query = sc.CamQuery("deep_relu", 1, REGION, "centered_logit")
     return faithfulness(probe, query, ["seg-grad-cam", "hirescam", "layercam"], stages=None, redraws=3)
 
 
@@ -236,7 +237,12 @@ def test_a_map_that_weights_do_not_change_is_found():
     [
         (1.0, "the same with random weights", "the same for every class"),
         (0.6, "keeps much of itself with random weights", "much alike for other classes"),
-        (0.3, "keeps more of itself than random maps", "more alike for other classes than random maps are"),
+        (
+            0.3,
+            "keeps more of itself than any two random maps",
+            "more alike for other classes than any two random maps are",
+        ),
+        (0.15, "gone with the weights", "another map for other classes"),  # above the typical pair, below the largest
         (0.1, "gone with the weights", "another map for other classes"),
         (-0.9, "keeps much of itself with random weights", "another map for other classes"),
         (
@@ -251,7 +257,7 @@ def test_verdicts_go_by_what_is_inside_the_region(inside, weights, classes):
     similarity = Similarity(spearman=0.95, pearson=0.95, ssim=0.95, region_spearman=inside)
     found = replace(
         by_hand((0, 0), (0, 0), [(0, 0)] * 2),
-        chance=Similarity(0.01, 0.01, 0.01, 0.2),
+        chance=Chance(Similarity(0.01, 0.01, 0.01, 0.2), Similarity(0.01, 0.01, 0.01, 0.1), 10),
         classes=(ClassTest("mine", {"b": similarity}),),
         cascades=(Cascade("mine", (("out",), ("in",)), ((similarity, similarity),)),),
     )
@@ -332,19 +338,19 @@ def test_frames(deep):
     assert len(cascades) == 3 * 3 * 3
     assert deep.to_frame("classes").loc[("layercam", "class 0"), "ssim"] == deep.classes[2].others["class 0"].ssim
     with pytest.raises(
-        SegCamError, match=re.escape("`test` must be one of curves, classes, cascades. Received: 'weights'.")
+        SegCamError, match=re.escape("`test` must be one of curves, channels, classes, cascades. Received: 'weights'.")
     ):
         deep.to_frame("weights")
 
 
 def test_markdown_tables_are_tables(deep):
     text = deep.to_markdown()
-    assert text.count("### ") == 6
+    assert text.count("### ") == 7
     rows = [line for line in text.splitlines() if line.startswith("|")]
     for line, below in itertools.pairwise(rows):
         if set(below) <= set("|- "):
             assert line.count("|") == below.count("|")
-    assert text.count("reference: ") == 3 * 3 + 3 + 3
+    assert text.count("reference: ") == 3 * 3 + 2 + 4 + 4
     assert "Tomsett" in text
     assert "**" in text
 
@@ -358,6 +364,28 @@ def test_a_scope_that_does_nothing_to_the_score_is_told(values):
     }
     assert list(told.values()) == [False, True, False]
     assert "the pixels around the region" in list(told)[1]
+
+
+def test_chance_is_told_as_a_typical_pair_and_as_the_largest_of_all(deep):
+    assert deep.chance.pairs == 10
+    for measure in ("spearman", "pearson", "ssim", "region_spearman"):
+        assert 0 <= getattr(deep.chance.typical, measure) < getattr(deep.chance.largest, measure) <= 1
+    text = deep.to_markdown()
+    assert text.count("reference: a typical pair of random maps (median magnitude of 10 pairs)") == 2
+    assert text.count("reference: the largest of 10 pairs of random maps") == 2
+    assert "better than each of them once in 6 comparisons" in text
+
+
+def test_leakage_is_what_focus_leaves(deep):
+    explained = sc.explain(random_network(size=6), replace(deep.query, method="hirescam"))
+    assert deep.contender("hirescam").leakage == pytest.approx(1 - explained.focus)
+    assert deep.contender("region mask").leakage == 0
+    assert deep.contender("random map").leakage == pytest.approx(1 - explained.region_share, abs=0.2)
+    flat = faithfulness(
+        random_network(size=6), deep.query, maps={"even": np.ones((2, 2)), "none": -np.ones((2, 2))}, checks="classes"
+    )
+    assert flat.contender("even").leakage == pytest.approx(1 - explained.region_share)
+    assert np.isnan(flat.contender("none").leakage)
 
 
 def test_the_best_of_a_column_is_bold(deep):
@@ -396,7 +424,7 @@ def test_it_is_frozen_and_finds_its_parts(deep):
 
 def test_whole_questions_are_named_by_what_differs():
     probe = random_network(size=6)
-    query = sc.CamQuery("deep_relu", 1, REGION)
+    query = sc.CamQuery("deep_relu", 1, REGION, "centered_logit")
     others = [
         replace(query, layer="features", method="hirescam"),
         replace(query, baseline="mean"),
@@ -409,7 +437,7 @@ def test_whole_questions_are_named_by_what_differs():
     assert found.maps == (
         "hirescam, at features",
         "seg-grad-cam, baseline mean",
-        "seg-grad-cam, of class 2, centered logit",
+        "seg-grad-cam, of class 2, centered_logit",
         "seg-grad-cam, whole image",
         "seg-xres-cam, window 2",
         "seg-grad-cam",
@@ -462,9 +490,12 @@ def test_several_sigmoids_have_an_overlap_of_their_own():
         ({"fill": "noise"}, "`fill` must be one of blur, mean, zero. Received: 'noise'."),
         ({"scopes": "image"}, "`scopes` must be one of region, context, everywhere. Received: 'image'."),
         ({"scopes": ()}, "`scopes` must be one or more of region, context, everywhere. Received: ()."),
-        ({"checks": ["curve"]}, "`checks` must be one of curves, classes, cascades. Received: 'curve'. Did you mean 'curves'"),
+        ({"checks": ["curve"]}, "curves, channels, classes, cascades. Received: 'curve'. Did you mean 'curves'"),
         ({"steps": 1}, "`steps` must be a whole number, 2 or more. Received: 1."),
         ({"draws": 2.5}, "`draws` must be a whole number, 2 or more. Received: 2.5."),
+        ({"to": "blur"}, "`to` must be one of zero, mean, midpoint, baseline. Received: 'blur'."),
+        ({"to": None}, "`to` must be one of zero, mean, midpoint, baseline. Received: None."),
+        ({"orders": 0}, "`orders` must be a whole number, 1 or more. Received: 0."),
         ({"redraws": 0}, "`redraws` must be a whole number, 1 or more. Received: 0."),
         ({"stages": 0}, "`stages` must be None or a whole number, 1 or more. Received: 0."),
         ({"seed": -1}, "`seed` must be a whole number, 0 or more. Received: -1."),

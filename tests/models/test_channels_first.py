@@ -261,6 +261,9 @@ def test_explanations_and_ledger(pair, method):
     np.testing.assert_allclose(ledger.channels, wanted.channels, atol=1e-5 * max(1, abs(ledger.score)))
     np.testing.assert_allclose(ledger.residual, wanted.residual, atol=1e-4 * max(1, abs(ledger.score)))
     assert dict(probe.tail(name).curved) == dict(other.tail(name).curved)
+    assert dict(probe.tail(name).constants) == dict(other.tail(name).constants)
+    np.testing.assert_allclose(ledger.units, wanted.units, atol=1e-4 * max(1, abs(ledger.score)))
+    assert (probe.tail(name).no_gradient, probe.tail(name).zero_weights) == ({}, ())
 
 
 def test_gradients_equal_those_of_a_tape_on_the_users_own_model(pair):

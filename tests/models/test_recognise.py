@@ -102,6 +102,7 @@ def test_52_of_54_recipes_are_told_apart(mosaic):
     for key, pooled in pasted.items():
         found = sc.recognise(opened(mosaic)[1], LAYER, pooled)
         assert is_it(found.nearest, *key), (key, found)
+        assert found.is_exact
         assert found.nearest.scale == "mean over the region, mean over the map"
         apart += sum(any(is_it(match, *other) for other in pasted) for match in found.matches) == 1
     assert apart >= 52
@@ -129,7 +130,7 @@ def test_a_loss_summed_over_the_map():
     )
 
 
-def test_training_mode_is_none_of_these():
+def test_training_mode_is_suspected():
     """Batch normalisation by the batch's own statistics, and so another network."""
     import keras
     import tensorflow as tf
@@ -144,7 +145,7 @@ def test_training_mode_is_none_of_these():
             logits = layer(logits, training=True)
         score = tf.reduce_mean(logits[0, ..., 0] - tf.reduce_max(logits[0, ..., 1:], -1))
     found = sc.recognise(probe, LAYER, tf.reduce_mean(tape.gradient(score, held), (0, 1, 2)))
-    assert not found.matches
+    assert not found.is_exact  # with 130 recipes around, one may be within 0.1 degree
     assert "training mode" in found.summary()
 
 

@@ -54,7 +54,7 @@ def test_voila_shows_the_cell_of_segcam_demo(monkeypatch):
 
     said = []
     monkeypatch.setattr(serve, "serve", lambda code, **options: said.append(code))
-    cli._demo(argparse.Namespace(port=None, no_browser=True, theme="light"))
+    cli._demo(argparse.Namespace(name="textures", port=None, no_browser=True, theme="light"))
     (cell,) = nbformat.read(ROOT / "binder" / "explorer.ipynb", as_version=4).cells
     assert ast.dump(ast.parse(cell.source)) == ast.dump(ast.parse(said[0]))
     assert not cell.outputs

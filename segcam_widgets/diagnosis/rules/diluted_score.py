@@ -42,9 +42,9 @@ class DilutedScore(Rule):
         used = ""
         if idle.any():
             which = np.flatnonzero(idle)
-            verb = "wins no pixel of this image and is" if which.size == 1 else "win no pixel of this image and are"
+            are = "wins no pixel of this image and is" if which.size == 1 else "win no pixel of this image and are"
             used = (
-                f"{capital(listed(names[c] for c in which))} {verb} nowhere the strongest rival; "
+                f"{capital(listed(names[c] for c in which))} {are} nowhere the strongest rival; "
                 f"{percent(share)} of what the score subtracts is theirs. "
             )
         else:
@@ -52,13 +52,14 @@ class DilutedScore(Rule):
             weighs = listed(f"{names[c]} {percent(float(shares[c]))}" for c in order if shares[c] > 0)
             used = f"What it subtracts is made of {weighs}. "
         margin_map = case.judged
+        verb = "subtract" if score == "log_odds" else "subtracts"
         compared = (
             f"Compared with the strongest rival at each pixel, the map is {percent(margin_map.positive_share)} positive"
             + ("" if np.isnan(margin_map.gain) else f" (gain {margin_map.gain:.2f})")
             + "."
         )
         return Hit(
-            f"The {SCORES[score].title} subtracts from the logit of {case.class_name} what all other outputs say. "
+            f"The {SCORES[score].title} {verb} from the logit of {case.class_name} what all other outputs say. "
             f"{used}{compared}",
             {
                 "unused_outputs": int(idle.sum()),

@@ -59,7 +59,11 @@ class SharedLogitShift(Rule):
         ratio = float(shared / size) if size > 0 else float("inf")
         if ratio < MOST:
             return f"what class and rival share is {number(ratio)} of what sets them apart"
-        times = "and nothing sets them apart" if np.isinf(ratio) else f"{number(ratio)} times what sets them apart"
+        times = (
+            "all there is: nothing sets them apart"
+            if np.isinf(ratio)
+            else f"{number(ratio)} times what sets them apart"
+        )
         return Hit(
             f"What the layer shows moves the logit of {case.class_name} and that of its strongest rival alike: the common part "
             f"of the weights is {times}. A softmax cannot see that part, and the raw logit's map shows it.",

@@ -45,10 +45,11 @@ class SignedActivations(Rule):
         """Why signs are not worth a word here; "" where they may be."""
         if case.is_number:
             return "the layer has a single cell"
-        if not (case.judged.activations < 0).any():
+        if case.activations is None or not (case.activations < 0).any():
             return "no activation is negative"
-        score = SCORES[str(case.margin_query.score)].title
-        return f"the {score}'s map is not blank" if case.blank and not case.judged_blank else ""
+        if not case.blank or case.judged_blank:
+            return ""
+        return f"the {SCORES[str(case.margin_query.score)].title}'s map is not blank"
 
     def _undone(self, case: Case) -> Hit:
         activations = case.judged.activations
@@ -76,8 +77,8 @@ class SignedActivations(Rule):
         who = capital(channels(below, case.live.size))
         have = "has a positive weight and is" if below.size == 1 else "have positive weights and are"
         return Hit(
-            f"{who} {have} negative on average: being less negative here than elsewhere speaks for {case.class_name}, and "
-            f"compared with zero it counts against it. {said.sunk(case)}",
+            f"{who} {have} negative on average: being higher here than elsewhere speaks for {case.class_name}, and the map "
+            f"compares with zero instead. {said.sunk(case)}",
             {"channels_below_zero": int(below.size), **said.evidence(case)},
             "Use the layer's activation function (the activation after it) as the target, or HiResCAM.",
             self._remedy(case),
