@@ -20,7 +20,8 @@
 # convolution with 8 channels, a transposed convolution with 2, a 3x3 convolution with 2, a 1x1 convolution with ten
 # outputs, of which two were used, and a softmax. Two networks with such a tail ship with this package. Both are small,
 # and both are really trained. *Question* has ten outputs, too, and uses two of them. *Textures* has three, all in use.
-# Every number and every picture below is computed by the notebook of this page, which shows all the code.
+# Every number and every picture below is computed by the notebook of this page, which has all the code:
+# `notebooks/02_why_is_my_heatmap_blank.ipynb`.
 #
 # ## The answer in two minutes
 #
@@ -250,7 +251,7 @@ table(
 
 # %% [markdown]
 # Under the margin it is common, and by experiment it was absence each time. With the plain or the centered logit no map was
-# blank: both classes stand far above eight unused outputs, and that is what the maps show. Whoever takes the plain logit
+# blank: training lifts both classes far above eight unused outputs, and these maps show that. Whoever takes the plain logit
 # of a network with ten outputs and finds a blank map should look at their own script first (section 5), and then at the
 # number that all logits share (section 6).
 #
@@ -434,10 +435,10 @@ sheet = sc.open_probe(textures.model, np.full_like(textures.images[0], 0.5), cla
 print(f"an even grey picture, with no texture at all: {np.mean(sheet.labels == 0):.0%} brick")
 
 # %% [markdown]
-# *The low activation is what makes these pixels brick.* Hesse et al. [4] call this an **encoded absence**: the absence of
-# a feature increases the activation. It is a statement about causes, and it holds at this layer. One layer further back
-# the same class may be coded by the presence of something. (For images as a whole, what must be absent has been asked for
-# before, as *pertinent negatives* [5].)
+# *The low activation is what makes these pixels brick.* Hesse et al. [4] speak of an **encoded absence** where the absence
+# of a concept increases an activation. That is a statement about causes, and here it holds at this layer: one layer
+# further back the same class may be coded by the presence of something. (What must be absent from an image as a whole has
+# been asked before, as *pertinent negatives* [5].)
 #
 # What makes the score? The **ledger** splits it into parts that add up: gradient times activation for each channel, the
 # same for what goes round the layer, and the rest. Behind this layer everything is piecewise linear, so the rest is what
@@ -468,7 +469,8 @@ for one, asked in ((probe, brick.query), (circle, query)):
 # - **The convolution instead of the ReLU behind it** as the target layer: other activations, and other gradients.
 # - **Scaling to 0..1 before the ReLU.** The most negative cell becomes zero, and all others count as evidence.
 #
-# You have the pooled gradients of your own script at hand. Paste them, and `sc.recognise` says which recipe gives them:
+# You have the pooled gradients of your own script at hand. Paste them, and `sc.recognise`
+# [says which recipe gives them](how-to/recognise-your-own-gradients.md). Here is a loss, summed over all pixels:
 
 # %%
 import tensorflow as tf
@@ -695,9 +697,11 @@ for one, layer, name in ((circle, "enc1_pool", "circle"), (probe, "enc2_conv", "
 # %% [markdown]
 # ### A cause that lies elsewhere
 #
-# A class may be decided by something far away in the picture. Close to the output no map can show that: there the cells
-# outside the region have no gradient, and a pooled weight is the same in every cell. Look deeper in, where a cell still
-# reaches many pixels. [How well maps do there](faithfulness.md) is measured on a page of its own.
+# A class may be decided by something far away in the picture. In most layers no map can show that: what was known over
+# there has already reached the region, and the cells over there decide nothing any more. A map that stays in the region
+# is then right about the layer, and wrong about the image. One that lights up over there is no evidence either. Look at
+# layers before the bottleneck's end, exchange the cells, and run on: [measured on networks where the cause is
+# known](faithfulness.md#a-cause-outside-the-region).
 
 # %% [markdown]
 # ## 7. No contrast, padding, the scale of the input
@@ -786,7 +790,8 @@ print(f"reaches in: {max(depth)} px; cells changed by over 1 %: {span(share)}; o
 
 # %% [markdown]
 # Padding reaches far into the image [13], and the map is blank without it as well. A map whose positive part sits in the
-# border cells alone deserves suspicion for this reason; a map that is blank everywhere has another one.
+# border cells alone deserves suspicion for this reason ([SC211](rules.md#sc211-padding-artefact)); a map that is blank
+# everywhere has another one.
 #
 # ## 8. Your own network
 #
@@ -834,7 +839,7 @@ Markdown(diagnosis.to_markdown())
 # 3. Vinogradova, Dibrov and Myers, Towards interpretable semantic segmentation via gradient-weighted class activation
 #    mapping, [arXiv 2002.11434](https://arxiv.org/abs/2002.11434): Seg-Grad-CAM.
 # 4. Hesse et al., What is missing? Explaining neurons activated by absent concepts,
-#    [arXiv 2603.09787](https://arxiv.org/abs/2603.09787): encoded absences, which attribution in its usual form does not show.
+#    [arXiv 2603.09787](https://arxiv.org/abs/2603.09787): encoded absences, and how to see them where attribution in its usual form hardly does.
 # 5. Dhurandhar et al., Explanations based on the missing: Towards contrastive explanations with pertinent negatives,
 #    [arXiv 1802.07623](https://arxiv.org/abs/1802.07623).
 # 6. Srinivas and Fleuret, Full-gradient representation for neural network visualization,
