@@ -26,22 +26,22 @@
 # ## The answer in two minutes
 #
 # 1. **What it means.** At *this layer* nothing speaks for the class: wherever a channel is active, it speaks against it.
-#    Most often the class is where the channels are quiet. Signs alone do not prove that; an experiment does. Lift the
-#    channels inside the region to their mean over the rest of the image, and run the network on. If the class goes, and
-#    if it stays when the layer is switched off, it is coded by *absence*. In both networks of this page lifting takes all
-#    of the class away, on each of 8 pictures, and switching off takes nothing. Then neither the network nor the gradients
-#    are broken. Grad-CAM counts from zero, and absence cannot be seen from there.
-# 2. **Two classes are mirror images.** For one region, and a score that compares the two, each class's map is minus the
+#    Most often the class is where the channels are quiet. Test it: lift the channels inside the region to their mean over
+#    the rest of the image, and run the network on. If the class goes, and if it stays when the layer is switched off, it
+#    is coded by *absence*. In both networks of this page lifting takes all of the class away, on each of 8 pictures, and
+#    switching off takes nothing. Then neither the network nor the gradients are broken: Grad-CAM counts from zero, and
+#    absence cannot be seen from there.
+# 2. **Two classes are mirror images.** For one region, and a score that compares the two, one class's map is minus the
 #    other's. Where activations are never negative, "one class fine, the other blank" is the picture to expect.
 # 3. **With two channels it is no surprise.** Random signs make some class all-negative in half of all heads with two
 #    classes and two channels; with eight channels in one of a hundred. The narrow layer is why *all* weights are negative.
 #    Absence is what that then means.
-# 4. **Is there a ReLU behind the layer?** Keras layers are linear unless told otherwise. Then activations are negative,
-#    too, minus times minus is plus, and nothing need be blank. Ask this first.
+# 4. **Is there a ReLU behind the layer?** Ask this first. Keras layers are linear unless told otherwise. Then activations
+#    are negative, too, minus times minus is plus, and nothing need be blank.
 # 5. **What to publish, and when to worry.** Publish the signed map, or the map compared with the channels' mean or
 #    midpoint, and say in the caption which. Do not worry if lifting the channels loses a class that is segmented well.
-#    Worry if all gradients are zero. And if neither lifting nor switching off changes anything, look elsewhere: this
-#    layer does not decide the class.
+#    Worry if all gradients are zero. If neither lifting nor switching off changes anything, this layer does not decide
+#    the class: choose another.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 # Drawing and tables only.
