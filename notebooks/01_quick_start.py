@@ -38,7 +38,8 @@ probe
 
 # %% [markdown]
 # A *query* says everything that an answer depends on: layer, class, region, score, method, baseline. What is left out
-# is filled in: the region is what the network predicts as the class, the score is the margin over the strongest other class at each pixel.
+# is filled in: the region is what the network predicts as the class, the score is the margin, the logit over that of the
+# strongest other class at each pixel.
 
 # %%
 explanation = sc.explain(probe, sc.CamQuery(layer="tail_conv8", class_index="grass"))

@@ -16,29 +16,34 @@
 # negatively to a class that the network predicts, and predicts correctly?*
 #
 # The question was asked in 2022, [on Stack Overflow](https://stackoverflow.com/questions/71907967) and
-# [beside a well-known library](https://github.com/jacobgil/pytorch-grad-cam/issues/235), about a network that ends
-# like this: 3x3 convolution with 8 channels, transposed convolution with 2, 3x3 convolution with 2, 1x1 convolution to
-# the classes, softmax. The network that ships with this package ends in the same five layers. It is small, it is really
-# trained, and it has the same symptom. Every number and every picture below is computed by the code beside it, from that
-# network (and once from a network of a single kernel).
+# [beside a well-known library](https://github.com/jacobgil/pytorch-grad-cam/issues/235). The network ended in a 3x3
+# convolution with 8 channels, a transposed convolution with 2, a 3x3 convolution with 2, a 1x1 convolution with ten
+# outputs, of which two were used, and a softmax. Two networks with such a tail ship with this package. Both are small,
+# and both are really trained. *Question* has ten outputs, too, and uses two of them. *Textures* has three, all in use.
+# Every number and every picture below is computed by the notebook of this page, which has all the code:
+# `notebooks/02_why_is_my_heatmap_blank.ipynb`.
 #
-# **The short answer.**
+# ## The answer in two minutes
 #
-# - A pooled gradient is a forecast: raise this channel a little, everywhere, and the score of the class goes up, or
-#   down. It says nothing about how much the channel has given so far.
-# - If all of them are negative, then each channel of this layer, when it speaks, speaks against the class. The network
-#   says this class where these channels are *silent*. The class is coded by the absence of features, and a bias
-#   carries its score.
-# - Grad-CAM counts activation from zero and then drops all that is negative. For such a class nothing is left. The map
-#   is blank because the question has a blank answer: neither the gradients nor the network are broken.
-# - Count from another reference, the channel's mean over the image, say, and silence becomes visible as what it is:
-#   evidence.
-#
-# That is the cause in this network, and the likely one in a network that ends like this. It is not the only possible
-# one: section 4 goes through what else the sign can and cannot tell, each with its picture and its number, and section 5
-# through what was suspected first, with a number each.
+# 1. **What it means.** At *this layer* nothing speaks for the class: wherever a channel is active, it speaks against it.
+#    Most often the class is where the channels are quiet. Test it: lift the channels inside the region to their mean over
+#    the rest of the image, and run the network on. If the class goes, and if it stays when the layer is switched off, it
+#    is coded by *absence*. In both networks of this page lifting takes all of the class away, on each of 8 pictures, and
+#    switching off takes nothing. Then neither the network nor the gradients are broken: Grad-CAM counts from zero, and
+#    absence cannot be seen from there.
+# 2. **Two classes are mirror images.** For one region, and a score that compares the two, one class's map is minus the
+#    other's. Where activations are never negative, "one class fine, the other blank" is the picture to expect.
+# 3. **With two channels it is no surprise.** Random signs make some class all-negative in half of all heads with two
+#    classes and two channels; with eight channels in one of a hundred. The narrow layer is why *all* weights are negative.
+#    Absence is what that then means.
+# 4. **Is there a ReLU behind the layer?** Ask this first. Keras layers are linear unless told otherwise. Then activations
+#    are negative, too, minus times minus is plus, and nothing need be blank.
+# 5. **What to publish, and when to worry.** Publish the signed map, or the map compared with the channels' mean or
+#    midpoint, and say in the caption which. Do not worry if lifting the channels loses a class that is segmented well.
+#    Worry if all gradients are zero. If neither lifting nor switching off changes anything, this layer does not decide
+#    the class: choose another.
 
-# %% jupyter={"source_hidden": true} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
 # Drawing and tables only.
 import io
 
@@ -52,11 +57,12 @@ from segcam_widgets.core.render import class_colours, diverging_lut, draw_outlin
 SIDE, GAP, LINE, EDGE = 320, 24, 30, 12
 
 
-def photo(probe, mask=None):
-    """The image, enlarged without smoothing, under the predicted labels and a region's outline; names of the classes."""
+def photo(probe, mask=None, label_opacity=0.55):
+    """The image, enlarged without smoothing, under the predicted labels and a region's outline; the classes in use."""
     times = SIDE // len(probe.image)
     pixels = probe.image.repeat(times, 0).repeat(times, 1)
-    return overlay(pixels, labels=probe.labels, mask=mask, label_opacity=0.55), probe.class_names
+    names = probe.class_names[: probe.labels.max() + 1]
+    return overlay(pixels, labels=probe.labels, mask=mask, label_opacity=label_opacity, size=(SIDE, SIDE)), names
 
 
 def signed(answer, *, relu=False):
@@ -118,122 +124,282 @@ def numbers(values, form="+.2f"):
     return ", ".join(format(float(value), form) for value in values)
 
 
-# %% [markdown]
-# ## 1. The symptom
-#
-# One probe for each of the eight shipped mosaics: a probe is one model bound to one image. The class is *brick*, the
-# layer is `tail_conv2`: the second-last convolution, with two channels and a ReLU.
+def span(values, form=".0%"):
+    """The smallest and the largest, or one number where they look the same."""
+    ends = [format(float(value), form) for value in (min(values), max(values))]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
-# %%
-demo = sc.load_demo()
-
-
-def opened(model):
-    """One probe an image."""
-    pairs = zip(demo.images, demo.truth, strict=True)
-    return [sc.open_probe(model, x, truth=truth, class_names=demo.class_names) for x, truth in pairs]
-
-
-probes = opened(demo.model)
-probe = probes[0]
-query = sc.CamQuery(layer="tail_conv2", class_index="brick")
-answer = sc.explain(probe, query)
-
-both = [(one.labels == 0) & (one.truth == 0) for one in probes]
-either = [(one.labels == 0) | (one.truth == 0) for one in probes]
-print(f"intersection over union of brick, all mosaics: {np.sum(both) / np.sum(either):.2f}")
-print(answer.summary())
-print("blank on", sum(sc.explain(one, query).is_empty for one in probes), "of", len(probes), "mosaics")
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
-row(
-    (photo(probe, answer.mask), "predicted; outlined: brick"),
-    (signed(answer), "the map, with its sign"),
-    (signed(answer, relu=True), "after the ReLU"),
-    alt="Left: a mosaic of three textures with its predicted segmentation; the parts predicted as brick are outlined. "
-    "Middle: the signed map of brick, blue outside the outline and white inside. Right: the same after the ReLU: empty.",
+def opened(demo):
+    """One probe (a model bound to an image) for each picture."""
+    pairs = zip(demo.images, demo.truth, strict=True)
+    return [sc.open_probe(demo.model, x, truth=truth, class_names=demo.class_names) for x, truth in pairs]
+
+
+def lifted(probe, layer, name):
+    """Labels after the channels were lifted, where the class is, to their mean over the rest."""
+    here = probe.labels == probe.class_names.index(name)
+    activations = probe.activations(layer).copy()  # this layer is as large as the output
+    activations[here] = np.maximum(activations[here], activations[~here].mean(0))
+    return probe.replay(layer, activations).argmax(-1)
+
+
+def switched_off(probe, layer):
+    """Labels with the whole layer at zero."""
+    return probe.replay(layer, np.zeros_like(probe.activations(layer))).argmax(-1)
+
+
+def experiments(network, probes, layer, name):
+    """What becomes of a class, over all pictures."""
+    index = probes[0].class_names.index(name)
+    here = [one.labels == index for one in probes]
+    true = [one.truth == index for one in probes]
+    overlap = sum(np.sum(a & b) for a, b in zip(here, true, strict=True))
+    union = sum(np.sum(a | b) for a, b in zip(here, true, strict=True))
+    after = [lifted(one, layer, name) for one in probes]
+    off = [switched_off(one, layer) for one in probes]
+    lost = [np.mean(labels[mask] != index) for labels, mask in zip(after, here, strict=True)]
+    lost_off = [np.mean(labels[mask] != index) for labels, mask in zip(off, here, strict=True)]
+    assert min(lost) > 0.99
+    assert max(lost_off) < 0.01
+    return [
+        f"*{name}* at `{layer}`, {network}",
+        f"{overlap / union:.2f}",
+        f"{sum(sc.explain(one, sc.CamQuery(layer, name)).is_empty for one in probes)} of {len(probes)}",
+        span(lost),
+        span(lost_off),
+        f"{span([mask.mean() for mask in here])} before, {span([np.mean(labels == index) for labels in off])} after",
+    ]
+
+
+question, textures = sc.load_demo("question"), sc.load_demo("textures")
+with_ten, probes = opened(question), opened(textures)
+table(
+    ["", "IoU", "blank", "lifted: class lost", "switched off: class lost", "switched off: share of the image"],
+    experiments("question", with_ten, "tail_conv2", "circle"),
+    experiments("textures", probes, "tail_conv2", "brick"),
 )
 
 # %% [markdown]
-# *Brick* is segmented very well, 0.98 intersection over union, and its map is blank on all eight mosaics. But look at
-# the middle picture: with its sign the map is not empty at all. It is blue everywhere *except* on brick. The ReLU of
-# Grad-CAM throws away the half that holds the answer. (The paper calls the other half, the ReLU of minus the map, the
-# counterfactual explanation [1].) This package never drops the sign in its numbers; hiding the negative half is a
-# choice of the display.
+# ## 1. The question's network, and what it is compared with
+#
+# The class is *circle*, the layer the second-last convolution: two channels and a ReLU. The default score is the **margin**:
+# the logit over that of the strongest rival at each pixel. Two other scores stand beside it.
+
+# %%
+question = sc.load_demo("question")
+circle = sc.open_probe(question.model, question.images[0], class_names=question.class_names)
+query = sc.CamQuery(layer="tail_conv2", class_index="circle")
+answer = sc.explain(circle, query)
+print(answer.summary())
+for score in ("logit", "centered_logit"):
+    other = sc.explain(circle, sc.CamQuery("tail_conv2", "circle", score=score))
+    print(f"{other.summary()}; gain {other.gain:+.2f}")
+print(sc.diagnose(circle, other.query).findings[0].message)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+assert answer.is_empty
+assert other.positive_share > 0.999
+assert other.gain < 0
+row(
+    (photo(circle, answer.mask, 0.35), "predicted; outlined: circle"),
+    (signed(answer), "margin, with its sign"),
+    (signed(other), "centered logit"),
+    alt="Left: a grey picture with squares, triangles and circles; the circles are predicted and outlined. Middle: the signed "
+    "map of circle for the margin, blue everywhere and palest on the circles. Right: for the centered logit, red everywhere "
+    "and palest on the circles.",
+)
 
 # %% [markdown]
+# With its sign the margin's map is not empty: it is blue, and palest where the circles are. The ReLU of Grad-CAM throws
+# that half away. (The paper calls it the counterfactual explanation [1].) This package keeps the sign in all numbers;
+# hiding one half is a choice of the display.
+#
+# The other two maps are positive in every cell, and weaker on circles than elsewhere. (*Gain* is how much of the positive
+# mass lies in the region, beyond an evenly spread map: 1 is all of it, 0 no more than even.) They look healthy and answer
+# another question. The plain logit is compared with nothing. The **centered logit** is compared with the mean of all ten
+# outputs, and eight of these win no pixel anywhere: the map shows what speaks for *circle* rather than for classes that
+# nobody uses. Whoever compares with the competitor, as Finer-CAM [2] does for classes that look alike, asks what decides.
+#
+# How often does this happen? Networks with this tail were trained from several seeds. At each layer with two channels, in
+# how many of those that learned the task is a class blank on every picture?
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+import json
+from importlib import resources
+
+measured = json.loads((resources.files(sc.demo) / "question" / "measurements.json").read_text(encoding="utf-8"))
+verdicts = [run["verdict"] for run in measured["tried"]]
+learned = [one for one in verdicts if one["trained"]]
+scores = ("margin", "centered_logit", "logit")
+either = [one for one in learned if any(one["blank"][layer]["margin"] for layer in one["blank"])]
+causes = {cause for one in learned for found in one["causes"].values() for cause in found.values()}
+assert causes == {"coded by absence"}
+assert not any(one["blank"][layer][score] for one in learned for layer in one["blank"] for score in scores[1:])
+print(f"{len(verdicts)} trained, {len(learned)} learned the task; with a blank class at either layer: {len(either)}")
+table(
+    ["", *(score.replace("_", " ") for score in scores)],
+    *(
+        [
+            f"`{layer}`",
+            *(f"{sum(bool(one['blank'][layer][score]) for one in learned)} of {len(learned)}" for score in scores),
+        ]
+        for layer in ("tail_conv2", "tail_convT2")
+    ),
+)
+
+# %% [markdown]
+# Under the margin it is common, and by experiment it was absence each time. With the plain or the centered logit no map was
+# blank: training lifts both classes far above eight unused outputs, and these maps show that. Whoever takes the plain logit
+# of a network with ten outputs and finds a blank map should look at their own script first (section 5), and then at the
+# number that all logits share (section 6).
+#
 # ## 2. What a pooled gradient is
 #
-# Let `A_k(u, v)` be channel `k` of the layer and `S` the score of the class in the region that is asked about, here
-# where *brick* is predicted. The gradient `G_k(u, v) = dS/dA_k(u, v)` says what a small change of one cell does to
-# `S`. Grad-CAM [1], and Seg-Grad-CAM [2] for segmentation, pool it into one number a channel:
+# Let `A_k(u, v)` be channel `k` of the layer and `S` the score of the class in the region that is asked about. The
+# gradient `G_k(u, v) = dS/dA_k(u, v)` says what a small change of one cell does to `S`. Grad-CAM [1], and Seg-Grad-CAM [3]
+# for segmentation, pool it into one number a channel:
 #
 #     alpha_k = mean over (u, v) of G_k(u, v)          map = sum over k of alpha_k * A_k
 #
-# So `alpha_k` is a slope. Raise channel `k` by a small `e` at all `h * w` cells at once, and `S` changes by
-# `h * w * alpha_k * e`. Nothing has to be believed here: the network can be run on from this layer with a channel
-# raised.
+# So `alpha_k` is a slope. Raise channel `k` by a small `e` at all `h * w` cells, and `S` changes by `h * w * alpha_k * e`.
+# That can be tried, on the textures' network. *Brick* at the second-last convolution, two channels and a ReLU:
 
-# %% tags=["hide-input"]
-cells = answer.cam.size
-step = 0.01
+# %%
+textures = sc.load_demo("textures")
+probe = sc.open_probe(textures.model, textures.images[0], class_names=textures.class_names)
+brick = sc.explain(probe, sc.CamQuery("tail_conv2", "brick"))
+print(brick.summary())
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+cells, step = brick.cam.size, 0.01
+rival = np.where(np.arange(3) == 0, -np.inf, probe.logits).argmax(-1)[..., None]  # at each pixel, as predicted
 
 
-def score(logits):
-    """The centered logit of brick, averaged over the region: the score that was asked about."""
-    inside = logits[answer.mask].astype(float)
-    return (inside[:, 0] - inside.mean(1)).mean()
+def margin(logits):
+    """The margin of brick over that rival, averaged over the region: the score that was asked about."""
+    apart = logits[..., 0] - np.take_along_axis(logits, rival, -1)[..., 0]
+    return apart[brick.mask].astype(float).mean()
 
 
 lines = []
-for channel, pooled in enumerate(answer.pooled_gradients):
-    raised = answer.activations.copy()
-    raised[..., channel] += step
-    measured = (score(probe.replay(query.layer, raised)) - score(probe.logits)) / step
-    lines.append([channel, f"{pooled:.3g}", f"{cells * pooled:.4f}", f"{measured:.4f}"])
+for channel, pooled in enumerate(brick.pooled_gradients):
+    more = brick.activations.copy()
+    more[..., channel] += step
+    measured = (margin(probe.replay("tail_conv2", more)) - margin(probe.logits)) / step
+    lines.append([channel, f"{pooled:.3g}", f"{cells * pooled:.3f}", f"{measured:.3f}"])
 table(["channel", "pooled gradient", "times the number of cells", "measured slope of S"], *lines)
 
 # %% [markdown]
-# Two remarks. The paper *sums* the class's logit over the region, this package takes the *mean*: that divides all
-# pooled gradients by the region's number of pixels and changes no sign. And pooled gradients of a segmentation network
-# are small numbers by nature, because they are divided by the number of cells: -0.3085 becomes -1.21e-05. Small does
-# not mean vanishing.
+# Pooled gradients of a segmentation network are small by nature, because they are divided by the number of cells. Small
+# does not mean vanishing.
 #
-# Now the point that settles half of the question. After `tail_conv2` only the 1x1 convolution follows. Then the pooled
-# gradient of the plain logit is nothing but a weight of that convolution, divided by the number of cells:
+# Behind this layer there is only the 1x1 convolution. Then the pooled gradient of a plain logit is a weight of that
+# convolution, divided by the number of cells:
 
 # %%
-kernel, bias = demo.model.get_layer("tail_logits").get_weights()
+kernel, bias = textures.model.get_layer("tail_logits").get_weights()
 kernel = kernel.reshape(2, 3)  # channel, class
-logit = sc.CamQuery(layer="tail_conv2", class_index="brick", score="logit")
-slopes = np.array([cells * sc.explain(one, logit).pooled_gradients for one in probes])
-
 print("the file's two weights from the channels to brick:", numbers(kernel[:, 0], "+.4f"))
-print("pooled gradients times cells, smallest of 8 images:", numbers(slopes.min(0), "+.4f"))
-print("pooled gradients times cells, largest of 8 images: ", numbers(slopes.max(0), "+.4f"))
+for score in ("logit", "margin"):
+    asked = sc.CamQuery("tail_conv2", "brick", score=score)
+    slopes = np.array([cells * sc.explain(one, asked).pooled_gradients for one in probes])
+    print(f"{score}, times cells, 8 images:", span(slopes[:, 0], "+.4f"), "and", span(slopes[:, 1], "+.4f"))
 
 # %% [markdown]
-# **There is no image in these numbers.** At a layer like this the pooled gradients of a logit, plain or centered, are the
-# same for every picture and every region. (Centered, they are these weights minus the mean of the channel's weights to
-# all classes: the -0.3085 and -0.8032 of the table above.) "All pooled gradients are negative" is a statement about two
-# weights of the network, and you can read them off its file. It also explains why the map at the *last* convolution is
-# always fine. That layer is the logits themselves: the pooled gradient is 1 for the class and 0 for the others, so the
-# map is the class's own logit.
+# **There is no image in the logit's numbers.** They are the same for every picture and every region. (For the mean over
+# the region, that is. The paper *sums* over it; that multiplies all of them by its number of pixels and changes no sign.)
+# The margin's vary a little, as it depends on the picture which rival is the strongest. "All pooled gradients are
+# negative" is a statement about two weights, which you can read off the file.
+#
+# Why, then, is the map at the *last* convolution so often fine? That layer is the logits themselves. A logit's pooled
+# gradient there is 1 for the class and 0 for all others, so the map is the class's own logit: fine wherever that is above
+# zero, which a softmax does not promise. Take 10 from all three biases, and no prediction changes.
 
 # %%
-last = sc.explain(probe, sc.CamQuery(layer="tail_logits", class_index="brick", score="logit"))
-print("pooled gradients times cells at the last convolution:", numbers(last.pooled_gradients * cells))
-print(f"focus {last.focus:.2f}: that share of the map's positive mass lies inside the region")
+import keras
+
+
+def with_last_layer(*, shift=0.0, times=1.0, offset=0.0):
+    """The textures' network with other numbers in its last convolution, opened on the first picture."""
+    copy = keras.models.clone_model(textures.model)
+    copy.set_weights(textures.model.get_weights())
+    weights, offsets = copy.get_layer("tail_logits").get_weights()
+    copy.get_layer("tail_logits").set_weights([times * (weights + shift), times * offsets + offset])
+    return sc.open_probe(copy, textures.images[0], class_names=textures.class_names)
+
+
+for name, one in (("as trained", probe), ("biases -10", with_last_layer(offset=-10))):
+    assert (one.labels == probe.labels).all()
+    assert np.abs(one.probabilities - probe.probabilities).max() < 1e-6  # float32's rounding
+    last = [sc.explain(one, sc.CamQuery("tail_logits", index, score="logit")) for index in range(3)]
+    print(f"{name}: blank at the last convolution: {sum(each.is_empty for each in last)} of 3 classes")
 
 # %% [markdown]
-# ## 3. What it means that all are negative
+# ## 3. Why all of them are negative
+#
+# **The mirror.** With two classes in competition the score of one is minus that of the other. So is every gradient, every
+# weight and every map, as long as the region is the same:
+
+# %%
+mirrored = sc.explain(circle, sc.CamQuery("tail_conv2", "background", region=sc.PredictedClass("circle")))
+assert np.array_equal(mirrored.cam, -answer.cam)
+print("weights times cells, circle:    ", numbers(answer.weights * answer.cam.size))
+print("weights times cells, background:", numbers(mirrored.weights * answer.cam.size))
+print(
+    f"least activation of the layer, all pictures: {min(one.activations('tail_conv2').min() for one in with_ten):.1f}"
+)
+
+# %% [markdown]
+# Activations are never negative here. So if one class's weights are all positive, the other's are all negative, and its
+# map is blank. It could not be otherwise. With more than two classes the mirror is not exact, but the reason stays: what
+# speaks for one class speaks against another.
+#
+# **How surprising is it?** Draw the weights of the last convolution at random, and count how often some class has only
+# negative ones.
+
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+def all_negative(channels, classes, against, draws=20_000):
+    """Share of random heads in which all weights of some class lie below the other classes' mean, or below each of them."""
+    weights = np.random.default_rng(0).normal(size=(draws, channels, classes))
+    other = (weights.sum(-1, keepdims=True) - weights) / (classes - 1) if against == "mean" else np.inf
+    if against == "each":
+        other = np.stack([np.delete(weights, index, -1).min(-1) for index in range(classes)], -1)
+    return f"{100 * (weights < other).all(1).any(1).mean():.2g} %"
+
+
+table(
+    ["channels", "2 classes", "3 classes, against the others' mean", "3 classes, against each other class"],
+    *(
+        [count, all_negative(count, 2, "each"), all_negative(count, 3, "mean"), all_negative(count, 3, "each")]
+        for count in (2, 4, 8, 16)
+    ),
+)
+
+# %% [markdown]
+# Trained weights are not random, but the table says where to look. Two channels make one class all-negative as often as
+# not; sixteen, hardly ever by chance. What comes before has to pass through the two, so the sign can reach back: in the
+# question's network *circle* is blank at `tail_conv8` and `dec1_relu`, too, by absence again.
+
+# %% tags=["hide-input"]
+for layer in ("tail_conv2", "tail_convT2", "tail_conv8", "dec1_relu"):
+    told = sc.explain(circle, sc.CamQuery(layer, "circle"))
+    headline = sc.diagnose(circle, told.query).headline
+    print(
+        f"{layer}: {(told.weights < 0).sum()} of {told.weights.size} weights negative; {headline.code} {headline.name}"
+    )
+
+# %% [markdown]
+# ## 4. Absence is shown by experiment
 #
 # A negative weight says: *where this channel is active, it is not brick.* So where is it active?
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
 maps = probe.activations("tail_conv2")
 lines = []
-for index, name in enumerate(demo.class_names):
+for index, name in enumerate(textures.class_names):
     inside = maps[probe.labels == index]
     lines.append([name, *(f"{value:.2f}" for value in inside.mean(0)), f"{(inside == 0).all(1).mean():.0%}"])
 table(["predicted as", "mean of channel 0", "mean of channel 1", "cells where both are exactly zero"], *lines)
@@ -248,153 +414,174 @@ row(
 )
 
 # %% [markdown]
-# Channel 1 fires on grass and gravel, channel 0 on gravel. On brick both are silent. With two channels the network has
-# three classes to write down, and it wrote them as *neither*, *one* and *both*. Brick is *neither*. That is no defect.
-# A softmax only sees differences between logits, so `C` classes need `C - 1` directions, and one class is free to be
-# the one that remains when nobody objects. Training had no reason to do otherwise.
+# With two channels the network writes down three classes, as *neither*, *one* and *both*. Brick is *neither*. A softmax
+# only sees differences between logits, so `C` classes need `C - 1` directions, and one class is free to be what remains
+# when nobody objects.
 #
-# What then makes the score? The **ledger** splits it into parts that add up: gradient times activation for each channel,
-# the same for every skip connection that goes round the layer, and the rest. Where everything behind the layer is
-# piecewise linear, the rest is exactly what the biases bring. This is the completeness of full gradients [3].
+# Low activations under negative weights are a hint, no proof: the class may hang on something else altogether. What
+# settles it is to change the layer and run the network on, as in the table at the top.
 
 # %%
-book = sc.ledger(probe, query)
-print(book.summary())
-print("the two channels:", numbers(book.channels, "+.3f"))
-print(book.remark)
+here = probe.labels == 0
+activations = probe.activations("tail_conv2")
+more = activations.copy()
+more[here] = np.maximum(activations[here], activations[~here].mean(0))  # at least what they are elsewhere
+after = probe.replay("tail_conv2", more).argmax(-1)
+print(f"lifted inside the region: {np.mean(after[here] != 0):.0%} of brick is lost")
 
-# %% [markdown]
-# The bias carries 2.19 of a score of 2.15. The two channels take 0.04 away: they are nearly silent on brick, as the
-# table above says. So "every channel contributes negatively" is true and says next to nothing: the contributions are
-# -0.017 and -0.027.
-#
-# Switch the two channels off and run the network on from there. If silence means brick, then all must become brick.
-
-# %%
-off = sc.ablate(probe, query)
-print(off.summary())
-print(
-    f"predicted as brick: {np.mean(off.labels_before == 0):.0%} of the image before, {np.mean(off.labels == 0):.0%} after"
-)
-
-sheet = sc.open_probe(demo.model, np.full_like(demo.images[0], 0.5), class_names=demo.class_names)
+off = probe.replay("tail_conv2", 0 * activations).argmax(-1)
+print(f"layer off: {np.mean(off[here] != 0):.0%} of brick is lost, and {np.mean(off == 0):.0%} of the image is brick")
+sheet = sc.open_probe(textures.model, np.full_like(textures.images[0], 0.5), class_names=textures.class_names)
 print(f"an even grey picture, with no texture at all: {np.mean(sheet.labels == 0):.0%} brick")
 
-at_mean = sc.ablate(probe, query, to="mean")
-print(at_mean.summary())
-
 # %% [markdown]
-# Three experiments, one answer. Without the two channels the whole image is brick. A blank grey sheet is brick. And the
-# other way round: lift both channels to their mean over the image, and not a single pixel of the region stays brick;
-# the score falls by 4.84, just as the gradient forecast. *The low activation is what makes these pixels brick.* It is
-# evidence, and strong evidence. Grad-CAM cannot show it, because it counts from zero, and from there the channels
-# can only go up.
-
-# %% [markdown]
-# ## 4. What the sign does not mean
+# *The low activation is what makes these pixels brick.* Hesse et al. [4] speak of an **encoded absence** where the absence
+# of a concept increases an activation. That is a statement about causes, and here it holds at this layer: one layer
+# further back the same class may be coded by the presence of something. (What must be absent from an image as a whole has
+# been asked before, as *pertinent negatives* [5].)
 #
-# Six things hide behind "all pooled gradients are negative" or behind a blank map. Each has its own number.
+# What makes the score? The **ledger** splits it into parts that add up: gradient times activation for each channel, the
+# same for what goes round the layer, and the rest. Behind this layer everything is piecewise linear, so the rest is what
+# the biases carry, as in full gradients [6]. (Full ReLU6s, clips and other constants would be a part of their own.)
+
+# %%
+for one, asked in ((probe, brick.query), (circle, query)):
+    book = sc.ledger(one, asked)
+    assert book.exact
+    print(f"{sc.explain(one, asked).class_name}: margin {book.score:.2f}; {book.contrast_words()}")
+
+# %% [markdown]
+# Inside the region all of brick's score is bias. But the bias is as large on grass and gravel, so it cannot be why these
+# pixels are brick and those are not. Look at inside and outside together. What differs is the channels: they take away
+# next to nothing here, and 13 elsewhere. Bias matters [7]; here it is a head start that every pixel gets.
+
+# %% [markdown]
+# ## 5. First, your own script
+#
+# Before you suspect the network, look for these. Each turns or moves the map without an error.
+#
+# - **The gradient of the loss.** A loss falls where the class rises, so every sign is turned. Below, *circle* then looks
+#   fine, and it is *background* whose map is blank.
+# - **The wrong output.** Ten outputs, counted from 0 or from 1, background or not: the index of a class that nobody uses.
+# - **The sum over all pixels** instead of those predicted as the class. Most pixels are another class.
+# - **The softmax inside the last layer.** Then "the output" is a probability, and its gradient fades where it is sure.
+# - **Training mode.** Dropout and batch normalisation give other activations than prediction does.
+# - **The convolution instead of the ReLU behind it** as the target layer: other activations, and other gradients.
+# - **Scaling to 0..1 before the ReLU.** The most negative cell becomes zero, and all others count as evidence.
+#
+# You have the pooled gradients of your own script at hand. Paste them, and `sc.recognise`
+# [says which recipe gives them](how-to/recognise-your-own-gradients.md). Here is a loss, summed over all pixels:
+
+# %%
+import tensorflow as tf
+
+inner = textures.model.get_layer("tail_conv8").output
+cut = keras.Model(textures.model.input, [inner, textures.model.output])
+with tf.GradientTape() as tape:
+    activations, probabilities = cut(textures.images[:1])
+    loss = -tf.reduce_sum(tf.math.log(probabilities[..., 0]))  # somebody's own twenty lines
+pooled = tf.reduce_mean(tape.gradient(loss, activations), axis=(0, 1, 2))
+
+for name in circle.class_names[:2]:
+    turned = -sc.explain(circle, sc.CamQuery("tail_conv2", name, score="log_probability")).cam
+    print(f"question, {name}: the map from -log p is {'blank' if turned.max() <= 0 else 'not blank'}")
+
+recognition = sc.recognise(probe, "tail_conv8", pooled.numpy())
+print(recognition.summary())
+
+# %% [markdown]
+# ## 6. What the sign does not mean
 #
 # ### A number added to all logits
 #
 # A softmax cannot see a number that is added to all logits of a pixel. So take the network and subtract, at each pixel,
-# the sum of both channels from *all* logits. It is one line: lower all six weights by 1. Not one prediction changes. Now
-# raise them by 1 instead.
+# the sum of both channels from *all* logits. It is one line: lower all six weights by 1. No prediction changes. Now raise
+# them by 1 instead.
 
-# %% tags=["hide-input"]
-import keras
-
-
-def with_last_layer(*, shift=0.0, times=1.0):
-    """A copy of the network with other weights in its last convolution."""
-    copy = keras.models.clone_model(demo.model)
-    copy.set_weights(demo.model.get_weights())
-    weights, offsets = copy.get_layer("tail_logits").get_weights()
-    copy.get_layer("tail_logits").set_weights([times * (weights + shift), times * offsets])
-    return sc.open_probe(copy, demo.images[0], class_names=demo.class_names)
-
-
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
 lines = []
 for shift in (0, -1, 1):
     shifted = with_last_layer(shift=shift)
     assert (shifted.labels == probe.labels).all()
     assert np.abs(shifted.probabilities - probe.probabilities).max() < 1e-6  # float32's rounding
     blank_with = []
-    for kind in ("logit", "centered_logit"):
-        answers = [sc.explain(shifted, sc.CamQuery("tail_conv2", name, score=kind)) for name in demo.class_names]
+    for kind in ("logit", "margin"):
+        answers = [sc.explain(shifted, sc.CamQuery("tail_conv2", name, score=kind)) for name in textures.class_names]
         blank_with.append(", ".join(one.class_name for one in answers if one.is_empty) or "none")
     lines.append([f"all weights {shift:+d}" if shift else "as trained", *blank_with])
-table(["network", "blank with the logit", "blank with the centered logit"], *lines)
-
-# %% jupyter={"source_hidden": true} tags=["remove-input"]
-lowered = with_last_layer(shift=-1)
-row(
-    (signed(sc.explain(probe, sc.CamQuery("tail_conv2", "gravel", score="logit"))), "as trained, logit of gravel"),
-    (signed(sc.explain(lowered, sc.CamQuery("tail_conv2", "gravel", score="logit"))), "all weights -1, the logit"),
-    (signed(sc.explain(lowered, sc.CamQuery("tail_conv2", "gravel"))), "all weights -1, centered"),
-    alt="Three signed maps of gravel. Left, the plain logit of the network as trained: red on gravel. Middle, the plain logit "
-    "with all weights lowered by 1: blue on gravel and grass, nowhere red. Right, the centered logit of that network: red on gravel.",
-)
+table(["network", "blank with the logit", "blank with the margin"], *lines)
 
 # %% [markdown]
 # Three networks that cannot be told apart by anything they predict. Asked for the plain logit, one has a blank map for
-# brick, one for *every* class, one for none. The sign of a plain logit's gradient is not determined by what the network
-# predicts: Lerma and Lucas [4] use this freedom to distort the Grad-CAM maps of a VGG19 without changing an output. The
-# cure is a score that is blind to the shift, as the softmax is: the **centered logit** (the logit minus the mean of all
-# classes' logits), which is the default here, or the **margin** over the strongest rival. With either the three networks
-# give the same answer, and brick is still blank. So in this network it is more than a shift. (Has your network more
-# outputs than classes in use, as the one of the question, which has ten? Outputs that are never used dilute the mean;
-# take the margin.)
+# brick, one for *every* class, one for none. Lerma and Lucas [8] use this freedom to distort the Grad-CAM maps of a VGG19
+# without changing an output. The margin is blind to the shift, as the softmax is, and brick is blank in all three.
 #
 # ### Zero is one reference of many
 #
-# "How much has this channel contributed?" always means "compared with what?". Grad-CAM compares with zero. DeepLIFT [5]
-# and integrated gradients [6] made the reference point a choice that has to be stated, and the choice matters [7].
-# Compared with the channel's mean over the image, low activation under a negative weight is positive evidence: minus
-# times minus.
-
-# %% tags=["hide-input"]
-lines = []
-for baseline in ("zero", "mean", "midpoint"):
-    answers = [sc.explain(one, sc.CamQuery("tail_conv2", "brick", baseline=baseline)) for one in probes]
-    blank = sum(one.is_empty for one in answers)
-    gain, focus = [one.gain for one in answers], [one.focus for one in answers]
-    lines.append([baseline, f"{blank} of {len(answers)}", f"{np.median(focus):.2f}", f"{min(gain):.2f}"])
-table(["compared with", "blank", "focus, median of 8 mosaics", "smallest gain"], *lines)
+# "How much has this channel contributed?" always means "compared with what?". Grad-CAM compares with zero. DeepLIFT [9]
+# and integrated gradients [10] made the reference a choice that has to be stated, and the choice matters [11]. Compared
+# with the channel's mean over the image, or with the midpoint between its means inside and outside the region, low
+# activation under a negative weight is evidence for the class.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
+from segcam_widgets.diagnosis.chance import share_by_chance
+
+
+def references(name, probes, layer, target):
+    """Gains on all pictures: of the map, of random weights with the same signs, and of the same question asked elsewhere."""
+    lines = []
+    for baseline in ("mean", "midpoint"):
+        told = [sc.explain(one, sc.CamQuery(layer, target, baseline=baseline)) for one in probes]
+        chance = [share_by_chance(one, floor=0.5) for one in told]
+        elsewhere = [np.roll(one.mask, np.array(one.mask.shape) // 2, (0, 1)) for one in told]
+        asked = [sc.CamQuery(layer, target, region=sc.Mask(mask), baseline=baseline) for mask in elsewhere]
+        moved = [sc.explain(one, there).gain for one, there in zip(probes, asked, strict=True)]
+        gains = [one.gain for one in told]
+        lines.append(
+            [
+                name,
+                baseline,
+                f"{np.median(gains):.2f}",
+                span(gains, ".2f"),
+                f"{np.mean(chance):.0%}",
+                f"{np.median(moved):.2f}",
+            ]
+        )
+    return lines
+
+
+table(
+    ["", "compared with", "gain, median of 8", "range", "random weights reach 0.5", "gain, region moved"],
+    *references("textures, brick", probes, "tail_conv2", "brick"),
+    *references("question, circle", with_ten, "tail_conv2", "circle"),
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+titles = {"zero": "compared with zero", "mean": "with the mean", "midpoint": "with the midpoint"}
 row(
     *(
         (signed(sc.explain(probe, sc.CamQuery("tail_conv2", "brick", baseline=baseline))), title)
-        for baseline, title in (
-            ("zero", "compared with zero"),
-            ("mean", "with the mean"),
-            ("midpoint", "with the midpoint"),
-        )
+        for baseline, title in titles.items()
     ),
     alt="Three signed maps of brick. Compared with zero: blue outside the region, white inside. Compared with the mean or "
     "with the midpoint: red inside the region, blue outside.",
 )
 
 # %% [markdown]
-# *Focus* is the share of the map's positive mass that lies inside the region, *gain* is what of it goes beyond an evenly
-# spread map (0: no better than even, 1: all inside). `mean` is the channel's mean over the image, `midpoint` lies half-way
-# between its mean inside and outside the region.
-#
 # Read such a map with care. With the mean as reference it sums to zero by construction, so something is always red; what
-# the map says is *where*. The midpoint even uses the region to choose its reference. That the red falls on the region is
-# the finding, and the gain measures it. The weights are the same in all three pictures; only the point of comparison
-# moved, and the picture says where to.
+# it says is *where*. The midpoint even uses the region to choose its reference. Moved to other pixels, the same question
+# gives nothing, so the red is no artefact of the region. But random weights with the same signs do as well, once all are
+# negative and the channels are quiet here. The gain shows *where* activations are low. That the class hangs on it, only
+# the experiment of section 4 shows.
 #
 # ### Pooling can cancel
 #
 # The mean of a gradient is not the gradient. Here is a network of one channel that looks for lonely dots: a cell counts
 # in favour, its eight neighbours count against, and the kernel sums to -1. So raise the channel *everywhere*, and the
-# score falls: the pooled gradient is negative. (It is -0.50 here: with two classes the centered logit is half the
-# margin.) Yet wherever the channel is active, it speaks for the class. HiResCAM [8] takes each cell's own gradient and
-# does not pool.
+# score falls. Yet wherever the channel is active, it speaks for the class. HiResCAM [12] takes each cell's own gradient
+# and does not pool.
 
-# %%
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
 from keras import layers
 
 around = np.full((3, 3), -0.25)
@@ -409,353 +596,265 @@ dots_model.get_layer("output").set_weights([kernels, np.array([0.5, 0.0])])
 dots = np.zeros((12, 12, 1), np.float32)
 dots[[2, 5, 9], [3, 9, 4]] = 1
 dots_probe = sc.open_probe(dots_model, dots, class_names=["background", "dot"])
-pooled = sc.explain(dots_probe, sc.CamQuery("feature", "dot"))
-unpooled = sc.explain(dots_probe, sc.CamQuery("feature", "dot", method="hirescam"))
-assert pooled.is_empty
-assert not unpooled.is_empty
-print("pooled gradient times cells:", numbers(pooled.pooled_gradients * pooled.cam.size))
-print("gradient at the three dots: ", numbers(pooled.gradients[dots > 0]))
+by_mean = sc.explain(dots_probe, sc.CamQuery("feature", "dot"))
+by_cell = sc.explain(dots_probe, sc.CamQuery("feature", "dot", method="hirescam"))
+assert by_mean.is_empty
+assert not by_cell.is_empty
+print("pooled gradient times cells:", numbers(by_mean.pooled_gradients * by_mean.cam.size))
+print("gradient at the three dots: ", numbers(by_mean.gradients[dots > 0]))
 print(sc.ledger(dots_probe, sc.CamQuery("feature", "dot")).summary())
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 row(
-    (photo(dots_probe, pooled.mask), "predicted; outlined: dot"),
-    (signed(pooled), "Seg-Grad-CAM"),
-    (signed(unpooled), "HiResCAM"),
+    (photo(dots_probe, by_mean.mask), "predicted; outlined: dot"),
+    (signed(by_mean), "Seg-Grad-CAM"),
+    (signed(by_cell), "HiResCAM"),
     alt="Left: three lonely bright cells, predicted as dots. Middle: Seg-Grad-CAM is blue on the dots and white elsewhere. "
     "Right: HiResCAM is red on the dots.",
 )
 
 # %% [markdown]
-# The channel carries +0.50 of this score, and its map is blank: it is the pooling that empties it. In the demo pooling
-# costs a map its place rather than its colour. At `dec2_relu`, with activations that are never negative, the pooled map of
-# brick is positive everywhere and prefers what is *not* brick; cell by cell it does not.
-
-# %% tags=["hide-input"]
-lines = []
-for method in ("seg-grad-cam", "hirescam"):
-    told = sc.explain(probe, sc.CamQuery("dec2_relu", "brick", method=method))
-    lines.append([sc.METHODS[method].title, f"{told.positive_share:.0%}", f"{told.gain:+.2f}"])
-survives = np.abs(told.gradients.mean((0, 1))) / np.abs(told.gradients).mean((0, 1))
-print(f"what pooling leaves of a gradient, |mean of G| / mean of |G|: {np.median(survives):.2f} in the median")
-table(["method at dec2_relu", "positive share of the map", "gain"], *lines)
-
-# %% [markdown]
-# At `tail_conv2` pooling hides something else. The score looks at the region's pixels only, and only a 1x1 convolution
-# follows, so cells outside the region have no influence on it at all: there the gradient is zero. The pooled weight is
-# spread over them all the same.
+# But do not take a pixelwise map's place in the picture for evidence. The score reads the region alone, so the gradient
+# lives near the region whatever the network has learned. Its **footprint**, the sum of `abs(G)` over all channels, tells
+# how much of a gain that is. Brick at `dec2_relu`, further back:
 
 # %%
-outside = np.abs(answer.cam[~answer.mask]).sum() / np.abs(answer.cam).sum()
-print(f"largest gradient outside the region: {np.abs(answer.gradients[~answer.mask]).max():.1f}")
-print(f"share of the pooled map's magnitude that lies out there: {outside:.1%}")
+from segcam_widgets.diagnosis.chance import footprint
+
+for method in ("seg-grad-cam", "hirescam"):
+    told = sc.explain(probe, sc.CamQuery("dec2_relu", "brick", method=method))
+    print(f"{sc.METHODS[method].title}: {told.positive_share:.0%} positive, gain {told.gain:+.2f}")
+print(f"the footprint alone: gain {footprint(told):+.2f}")
 
 # %% [markdown]
-# So the deep blue in the first picture reads: *if the question were asked there, these channels would say no.* It is not
-# a part of this region's score. That part is in `explanation.region_contributions`; the explorer's bars can show it.
+# Most of HiResCAM's gain is footprint, so the diagnosis would not offer it here. A pooled map has the opposite fault: its
+# weight is spread over all cells, also those that the score does not depend on. The deep blue outside the region reads:
+# *if the question were asked there, these channels would say no.* What belongs to this region's score is in
+# `explanation.region_contributions`.
 #
-# ### Activations may be negative too
+# ### Activations may be negative, too
 #
-# One layer further back there is no ReLU: `tail_convT2` has activations of either sign. For *grass* all its pooled
-# gradients are negative on every mosaic, and all is well.
+# Is there a ReLU behind the layer at all? At `dec1_bn`, just before one, activations have either sign. Nearly all of the 16
+# weights of *circle* are negative there, and its map is not blank. Behind that ReLU, at `dec1_relu`, it is.
 
 # %% tags=["hide-input"]
-lines = []
-for number, one in enumerate(probes):
-    grass = sc.explain(one, sc.CamQuery("tail_convT2", "grass"))
-    assert (grass.weights < 0).all()
-    assert not grass.is_empty
-    inside = grass.activations[grass.mask].mean(0)
-    lines.append(
-        [number, numbers(grass.weights * cells), numbers(inside), f"{grass.positive_share:.0%}", f"{grass.gain:.2f}"]
+for layer in ("dec1_bn", "dec1_relu"):
+    told = [sc.explain(one, sc.CamQuery(layer, "circle")) for one in with_ten]
+    print(
+        f"{layer}: {span([(one.weights < 0).sum() for one in told], 'g')} of 16 weights negative; "
+        f"blank on {sum(one.is_empty for one in told)} of 8; gain {span([one.gain for one in told], '+.2f')}"
     )
-table(["mosaic", "pooled gradients times cells", "mean activation on grass", "positive share", "gain"], *lines)
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
-grass = sc.explain(probe, sc.CamQuery("tail_convT2", "grass"))
+before = sc.explain(circle, sc.CamQuery("dec1_bn", "circle"))
+assert (before.weights < 0).all()
 row(
-    *((painted(grass.activations[..., k], grass.mask), f"activation of channel {k}") for k in (0, 1)),
-    (signed(grass), "map of grass, weights negative"),
-    alt="Left and middle: the two channels of tail_convT2, blue on grass, where they are negative. Right: the map of grass, "
-    "made with two negative weights: red on grass.",
+    (photo(circle, before.mask, 0.35), "predicted; outlined: circle"),
+    (signed(before), "circle at dec1_bn"),
+    (signed(told[0]), "circle at dec1_relu"),
+    alt="Left: the picture with circles outlined. Middle: the map of circle before the ReLU, made with negative weights alone: "
+    "red on the circles, blue elsewhere. Right: behind the ReLU: blue elsewhere, white on the circles.",
 )
 
 # %% [markdown]
-# Minus times minus is plus. A negative pooled gradient only pulls the map down where the activation is positive, so on a
-# layer without ReLU (linear, before a batch normalisation, GELU) its sign alone says nothing about the map.
-#
-# It works the other way round, too. At `dec2_conv`, before batch normalisation and ReLU, the map of brick is blank, and
-# most of the pooled gradients are positive.
-
-# %%
-deep = sc.explain(probe, sc.CamQuery("dec2_conv", "brick"))
-print(f"{int((deep.weights > 0).sum())} of {deep.weights.size} pooled gradients are positive")
-print(f"{np.mean(deep.activations < 0):.0%} of the activations are negative")
-rectified = np.maximum(deep.activations, 0) @ deep.weights
-print(f"share of the map's mass that is positive: {deep.positive_share:.1%}")
-print(f"the same with the negative activations at zero: {np.maximum(rectified, 0).sum() / np.abs(rectified).sum():.1%}")
-
-# %% [markdown]
-# So look at weights and activations together, or choose the ReLU that follows as the target layer.
+# Minus times minus is plus. Without a ReLU (a linear layer, before one, GELU) the weights' sign alone says nothing about
+# the map. The other way round a positive weight on a negative activation counts against the class. Look at both.
 #
 # ### Saturation
 #
-# Who explains the *probability* instead of the logit differentiates the softmax as well, and its slope is `p * (1 - p)`.
-# Where the network is sure, that is nearly nothing. Here are the network as trained and a copy whose logits are twenty
-# times as large. Both predict the same classes.
+# The *probability*'s gradient holds the softmax's slope, `p * (1 - p)`. Where the network is sure, that is nearly nothing.
+# Here are the network as trained and a copy whose logits are twenty times as large. Both predict the same classes.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
 lines = []
 for times in (1, 20):
     sure = with_last_layer(times=times)
     assert (sure.labels == probe.labels).all()
     peaks = [
         np.abs(sc.explain(sure, sc.CamQuery("tail_conv2", "gravel", score=kind)).cam).max()
-        for kind in ("centered_logit", "probability")
+        for kind in ("margin", "probability")
     ]
     exactly = (sure.probabilities[..., 2][sure.labels == 2] == 1).mean()
     lines.append([f"times {times}", *(f"{peak:.1e}" for peak in peaks), f"{peaks[0] / peaks[1]:.0f}", f"{exactly:.0%}"])
-for kind in (np.float32, np.float16):
-    print(f"{kind.__name__} rounds to 1 what is nearer to it than {np.finfo(kind).epsneg / 2:.1e}")
 table(
-    ["logits", "largest value, centered logit", "largest value, probability", "ratio", "pixels with p = 1 in float32"],
-    *lines,
-)
-
-# %% jupyter={"source_hidden": true} tags=["remove-input"]
-asked = [
-    (probe, "centered_logit", ""),
-    (probe, "probability", ""),
-    (with_last_layer(times=20), "probability", ", 20 times"),
-]
-row(
-    *(
-        (
-            painted(sc.explain(one, sc.CamQuery("tail_conv2", "gravel", score=kind)).gradients[..., 0]),
-            f"gradient, {kind.replace('_', ' ')}{more}",
-        )
-        for one, kind, more in asked
-    ),
-    alt="The gradient of gravel's score at channel 0, three times. Centered logit: the same red all over gravel. Probability: "
-    "red along the edges of gravel, pale inside. Probability with logits twenty times as large: a few dots at the edge.",
+    ["logits", "largest value, margin", "largest value, probability", "ratio", "pixels with p = 1 in float32"], *lines
 )
 
 # %% [markdown]
-# Where `p` has been rounded to 1, `1 - p` is zero, and the pixel drops out of the gradient altogether. What is left of the
-# map is decided by the few unsure pixels, mostly at the region's edge. In half precision this comes much sooner, at 2.4e-4
-# instead of 3.0e-8. If your pooled gradients are all *zero* rather than negative, look here first, and explain the logit.
+# Where `p` has been rounded to 1, the pixel drops out of the gradient altogether, and the few unsure pixels decide the
+# map. Saturation makes a map small; by itself it turns no sign.
 #
-# ### Biases and skip connections
+# ### What goes round the layer
 #
-# A layer can be silent about a class because the class does not come through it. In a U-Net, skip connections go round
-# the deeper layers. The ledger lists each of them by name:
+# In a U-Net, skip connections go round the deeper layers. A map of such a layer shows what comes through it, and keeps
+# quiet about the rest. The ledger names what goes round, and the experiment is to set it to its mean over the rest:
 
 # %%
-for layer, name in (("dec2_relu", "brick"), ("dec1_relu", "brick"), ("tail_conv2", "brick"), ("dec2_conv", "gravel")):
-    print(f"{name} at {layer}: {sc.ledger(probe, sc.CamQuery(layer, name)).summary()}")
+for one, layer, name in ((circle, "enc1_pool", "circle"), (probe, "enc2_conv", "brick")):
+    headline = sc.diagnose(one, sc.CamQuery(layer, name)).headline
+    print(f"{headline.code}: {headline.title}. {headline.message}")
 
 # %% [markdown]
-# The same for each output pixel, of the last line: what comes through the layer, what goes round it, and what the biases
-# bring.
+# ### A cause that lies elsewhere
+#
+# A class may be decided by something far away in the picture. In most layers no map can show that: what was known over
+# there has already reached the region, and the cells over there decide nothing any more. A map that stays in the region
+# is then right about the layer, and wrong about the image. One that lights up over there is no evidence either. Look at
+# layers before the bottleneck's end, exchange the cells, and run on: [measured on networks where the cause is
+# known](faithfulness.md#a-cause-outside-the-region).
+
+# %% [markdown]
+# ## 7. No contrast, padding, the scale of the input
+#
+# The [answer that the question got](https://stackoverflow.com/questions/71907967) suspected three other things: inputs
+# without contrast make the channels merge, padding spreads the sameness, and the images may not have had their true scale.
+# All three are real effects, and all three can be measured. The class is brick, the region is where the *truth* says so.
+
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
-book = sc.ledger(probe, sc.CamQuery("dec2_conv", "gravel"))
-fields = {}
-for part, title in (("channels", "through dec2_conv"), ("bypass", "round it: enc1_relu"), ("residual", "biases")):
-    of_each = np.stack([book.field(part, index) for index in range(3)], -1)
-    fields[title] = of_each[..., 2] - of_each.mean(-1)  # gravel, centered
-gravel = probe.labels == 2
-assert np.isclose(sum(field[gravel].mean() for field in fields.values()), book.score, atol=1e-4)
-end = symmetric_limit(np.concatenate(list(fields.values())))
-row(
-    *((painted(field, gravel, end), title) for title, field in fields.items()),
-    alt="Three parts of the centered logit of gravel, pixel by pixel, on one scale; gravel is outlined. Through "
-    "the layer: pale red and blue on gravel. Round it: red on gravel. Biases: deep red on gravel, pale blue on brick.",
-)
-
-# %% [markdown]
-# At `dec2_relu` the skip connection from `enc1_relu` brings 0.186 to brick and the layer itself 0.0416; the biases bring
-# most. For gravel at `dec2_conv` the skip connection outweighs the layer, too. A map of such a layer shows the part that
-# goes through it and keeps quiet about the rest. (What the biases bring has the shape of the class as well: further on,
-# ReLUs let it through or do not.) And what a bias carries, no product of activations and gradients can show, as long as
-# it counts from zero: it is not in the activations.
-
-# %% [markdown]
-# ## 5. No contrast, padding, the scale of the input
-#
-# The [answer that the question got](https://stackoverflow.com/questions/71907967) suspected three other things: that
-# inputs without contrast make the channels merge, that padding spreads the sameness, and that the images did not have
-# their true scale. All three are real effects, and all three can be measured. Region: where the *truth* says brick, so
-# that it stays the same whatever the network makes of the changed picture.
-
-
-# %% tags=["hide-input"]
 def changed(change):
-    """What a change of the pictures does at tail_conv2."""
-    found = []
-    for x, truth in zip(demo.images, demo.truth, strict=True):
-        one = sc.open_probe(demo.model, change(x), truth=truth, class_names=demo.class_names)
-        told = sc.explain(one, sc.CamQuery("tail_conv2", "brick", region=sc.TruthClass("brick")))
-        flat = told.activations.reshape(-1, 2)
-        found.append(
-            (np.mean(one.labels == truth), np.mean(one.labels == 0), *flat.mean(0), *told.weights, told.is_empty)
-        )
-    right, brick, first, second, alpha, beta, _ = np.mean(found, 0)
-    pooled = numbers((alpha * cells, beta * cells), "+.4f")
-    return [
-        f"{right:.0%}",
-        f"{brick:.0%}",
-        f"{first:.2f}, {second:.2f}",
-        pooled,
-        f"{sum(f[-1] for f in found):.0f} of 8",
-    ]
+    """What a change of the pictures does: pixels right; weights and blank maps at tail_conv2; signs at tail_conv8."""
+    right, pooled, blank, signs = [], [], [], []
+    for x, truth in zip(textures.images, textures.truth, strict=True):
+        one = sc.open_probe(textures.model, change(x), truth=truth, class_names=textures.class_names)
+        region = sc.TruthClass("brick")
+        right.append(np.mean(one.labels == truth))
+        told = sc.explain(one, sc.CamQuery("tail_conv2", "brick", region=region, score="logit"))
+        pooled.append(told.pooled_gradients * cells)
+        blank.append(sc.explain(one, sc.CamQuery("tail_conv2", "brick", region=region)).is_empty)
+        signs.append(np.sign(sc.explain(one, sc.CamQuery("tail_conv8", "brick", region=region, score="logit")).weights))
+    return np.mean(right), np.mean(pooled, 0), sum(blank), np.array(signs)
 
 
 def contrast(factor):
     return lambda x: x.mean() + factor * (x - x.mean())
 
 
-header = ["pixels right", "predicted brick", "mean activation", "pooled gradients times cells", "blank"]
-table(["contrast", *header], *([f"times {factor:g}", *changed(contrast(factor))] for factor in (1, 0.5, 0.25, 0.1, 0)))
+def scale(factor):
+    return lambda x: x * np.float32(factor)
 
-# %% tags=["hide-input"]
-scales = ((1, "as trained, 0 to 1"), (255, "0 to 255"), (2, "0 to 2"), (0.5, "0 to 0.5"), (1 / 255, "0 to 1/255"))
-table(["input", *header], *([name, *changed(lambda x, s=s: x * np.float32(s))] for s, name in scales))
 
-# %% [markdown]
-# Take away the contrast, and the channels fall silent: at a quarter of it three quarters of the image are called brick,
-# and without any contrast everything is. That is a failure of the *prediction*, and you would see it. A wrong scale
-# ruins the prediction as well. What neither changes is the pooled gradients, to the last digit shown: they are two
-# weights, and no picture is in them. **Contrast and scale can flatten this map. They cannot turn a sign in it.**
-#
-# Can channels that have merged blank a map at all? Yes, in another way: if two channels say the same, only the *sum* of
-# their weights counts. Grass has one weight of either sign. Give both channels their common mean and see what is left:
-
-# %%
-grass = sc.explain(probe, sc.CamQuery("tail_conv2", "grass"))
-together = grass.activations.mean(-1) * grass.weights.sum()
-print("pooled gradients of grass times cells:", numbers(grass.weights * cells, "+.4f"))
-print("their sum:", numbers([grass.weights.sum() * cells], "+.4f"))
-print(f"largest value of the map: {grass.cam.max():.1e}; with merged channels {together.max():.1e}")
-correlation = np.corrcoef(maps.reshape(-1, 2).T)[0, 1]
-print(f"how alike the two channels really are (correlation): {correlation:.2f}")
-
-# %% [markdown]
-# Merged channels with weights of opposite sign cancel: the map of grass would fade by a factor of more than two hundred.
-# Its weights would keep their signs, though, and in this network the channels are not merged.
-#
-# Padding is next. Zeros around the image are seen by every convolution, and each layer carries them further in. To take
-# them away, continue four of the mosaics by reflection, 64 pixels to each side, and cut the middle out of the result.
-
-# %% tags=["hide-input"]
-margin = 64
-inner = slice(margin, -margin)
-lines = []
-for number in range(4):
-    wide = np.pad(demo.images[number], ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
-    one = sc.open_probe(demo.model, wide, class_names=demo.class_names)
-    zeros, mirrored = probes[number].activations("tail_conv2"), one.activations("tail_conv2")[inner, inner]
-    difference = np.abs(zeros - mirrored).max(-1) / zeros.max()
-    rows_, cols_ = np.nonzero(difference > 1e-3)
-    depth = np.minimum.reduce([rows_, cols_, 159 - rows_, 159 - cols_]).max() + 1
-    weights = sc.explain(one, query).pooled_gradients * one.labels.size
-    labels = np.mean(probes[number].labels != one.labels[inner, inner])
-    lines.append([number, f"{np.mean(difference > 0.01):.0%}", depth, f"{labels:.1%}", numbers(weights, "+.4f")])
+changes = {
+    "as trained": scale(1),
+    "contrast times 0.5": contrast(0.5),
+    "contrast times 0.25": contrast(0.25),
+    "no contrast": contrast(0),
+    "input times 255": scale(255),
+    "input times 2": scale(2),
+    "input times 0.5": scale(0.5),
+    "input divided by 255": scale(1 / 255),
+}
+found = {name: changed(change) for name, change in changes.items()}
+trained = found["as trained"][-1]
+print(f"correlation of the two channels of tail_conv2: {np.corrcoef(maps.reshape(-1, 2).T)[0, 1]:.2f}")
 table(
-    ["mosaic", "cells changed by over 1 %", "reaches in, px", "other class", "pooled gradients times cells"],
-    *lines,
+    [
+        "change",
+        "pixels right",
+        "the logit's two weights",
+        "blank maps (margin)",
+        "signs turned at `tail_conv8` (logit)",
+    ],
+    *(
+        [name, f"{right:.0%}", numbers(pooled, "+.4f"), f"{blank} of 8", f"{(signs != trained).sum()} of {signs.size}"]
+        for name, (right, pooled, blank, signs) in found.items()
+    ),
 )
 
 # %% [markdown]
-# Padding reaches 25 pixels into the image and changes up to 27 % of the cells [9]. Again no pooled gradient moves. A map
-# whose positive part sits in the border cells alone deserves suspicion for this reason; a map that is blank everywhere
-# has another one.
+# Without contrast, or at a wrong scale, the *prediction* breaks, and you would see that. The two weights do not move at
+# all, as no picture is in them, and the map stays as blank as it was. Further back, where the picture decides which ReLUs
+# are open, signs can turn: few while most pixels are still right, most of them once the prediction is gone.
 #
-# Further back the pooled gradients do depend on the picture, because the picture decides which ReLUs behind the layer are
-# open. Does contrast or scale turn their signs there? At `tail_conv8` there are 8 channels on 8 mosaics, 64 signs to
-# compare.
+# Merged channels are another matter. If two say the same, only the *sum* of their weights counts, and weights of opposite
+# sign cancel. These two do not (their correlation is 0.42); [SC210](rules.md#sc210-merged-channels) looks for it.
+#
+# Padding is next. To take the zeros away, continue four mosaics by reflection, 64 pixels to each side, and cut the middle
+# out of the result.
 
-
-# %% tags=["hide-input"]
-def signs(change):
-    """Signs of the pooled gradients at tail_conv8, and the share of pixels that are right."""
-    found, right = [], []
-    for x, truth in zip(demo.images, demo.truth, strict=True):
-        one = sc.open_probe(demo.model, change(x), truth=truth, class_names=demo.class_names)
-        told = sc.explain(one, sc.CamQuery("tail_conv8", "brick", region=sc.TruthClass("brick")))
-        found.append(np.sign(told.pooled_gradients))
-        right.append(np.mean(one.labels == truth))
-    return np.array(found), np.mean(right)
-
-
-trained, _ = signs(lambda x: x)
-lines = []
-for name, change in (
-    ("contrast times 0.5", contrast(0.5)),
-    ("contrast times 0.25", contrast(0.25)),
-    ("input times 2", lambda x: x * 2),
-    ("input times 0.5", lambda x: x / 2),
-):
-    now, right = signs(change)
-    lines.append([name, f"{right:.0%}", f"{int((now != trained).sum())} of {trained.size}"])
-table(["change", "pixels right", "signs that changed"], *lines)
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+wide_by = 64
+inner = slice(wide_by, -wide_by)
+share, depth, other = [], [], []
+for number in range(4):
+    wide = np.pad(textures.images[number], ((wide_by, wide_by), (wide_by, wide_by), (0, 0)), mode="reflect")
+    one = sc.open_probe(textures.model, wide, class_names=textures.class_names)
+    zeros, mirror = probes[number].activations("tail_conv2"), one.activations("tail_conv2")[inner, inner]
+    difference = np.abs(zeros - mirror).max(-1) / zeros.max()
+    rows_, cols_ = np.nonzero(difference > 1e-3)
+    depth.append(np.minimum.reduce([rows_, cols_, 159 - rows_, 159 - cols_]).max() + 1)
+    share.append(np.mean(difference > 0.01))
+    other.append(np.mean(probes[number].labels != one.labels[inner, inner]))
+    assert sc.explain(one, brick.query).is_empty
+print(f"reaches in: {max(depth)} px; cells changed by over 1 %: {span(share)}; other class: at most {max(other):.1%}")
 
 # %% [markdown]
-# They hardly move, even where nearly half of the pixels are wrong already. It is the prediction that breaks first.
-
-# %% [markdown]
-# ## 6. What to do with your own network
+# Padding reaches far into the image [13], and the map is blank without it as well. A map whose positive part sits in the
+# border cells alone deserves suspicion for this reason ([SC211](rules.md#sc211-padding-artefact)); a map that is blank
+# everywhere has another one.
 #
-# One call measures all of this and says which of the causes it is. Where there is a remedy, it has tried it:
+# ## 8. Your own network
+#
+# One call runs the experiments and says what they show. Where there is a remedy, it has tried it:
 
 # %%
-diagnosis = sc.diagnose(probe, query)
+diagnosis = sc.diagnose(circle, query)
 Markdown(diagnosis.to_markdown())
-
-# %%
-remedy = diagnosis.headline.remedy
-sc.explain(probe, remedy).summary()
 
 # %% [markdown]
 # With the mouse: `sc.explore(model, x)`; the panel under the map says the same, and a button applies the remedy.
 #
-# If you would rather stay with your own twenty lines of Grad-CAM, change three of them:
+# If you would rather stay with your own twenty lines of Grad-CAM, change four of them:
 #
-# - Leave the ReLU out, and draw the map on a blue-to-red scale that is symmetric about zero. A blank map then is blue or
-#   it is white, and the two mean different things.
-# - Print the pooled gradients, and beside them the weights of the layers that follow. If only a 1x1 convolution follows,
-#   they are the same numbers.
+# - Take the margin: the logit minus that of the strongest other class at each pixel, before any softmax.
+# - Leave the ReLU out, and draw the map on a blue-to-red scale that is symmetric about zero. A blank map is then blue or
+#   white, and the two mean different things.
+# - Lift the channels inside the region to their mean outside, and run the network on. Then switch the layer off.
 # - Subtract a reference: `(weights * (A - A.mean((0, 1)))).sum(-1)`. And say in the caption which one it was.
 #
 # | what you see | what it may be | what to do | rule |
 # | --- | --- | --- | --- |
-# | all weights negative, activations zero in the region, a large bias | the class is coded by absence | compare with the mean or the midpoint; show the signed map | SC205 |
-# | all weights negative for *several* classes, only with the plain logit | a number added to all logits | centered logit, or margin | SC202 |
-# | weights negative and activations negative | nothing is wrong | look at the map, not at the weights | SC204 |
-# | activations of either sign, and the map blank | negative activations undo the positive evidence | the ReLU that follows; HiResCAM | SC204 |
-# | all gradients zero, or nearly | saturation; dead or disconnected channels; half precision | explain the logit; another layer; float32 | SC201, SC104, SC102, SC209 |
-# | all weights negative, and yet the channels carry the score | pooling cancels | HiResCAM | SC203 |
-# | mixed signs, and the map blank all the same | the negative ones outweigh, or the positive ones are silent here | LayerCAM; the table of channels | SC208, SC106 |
-# | little from the layer, much from a skip connection | the class does not come through this layer | a layer after the join | SC206 |
-# | the class is not predicted there | negative evidence is the right answer | ask about the predicted class | SC207 |
+# | all weights negative; lifting the channels loses the class, switching off does not | coded by absence at this layer | compare with the mean or the midpoint; show the signed map | [SC205](rules.md#sc205-coded-by-absence) |
+# | red everywhere, or most of all outside; outputs that nobody uses | the score compares with classes that do not compete | the margin | [SC212](rules.md#sc212-diluted-score), [SC214](rules.md#sc214-stronger-outside) |
+# | blank with the plain logit, not with the margin | a number added to all logits | the margin | [SC202](rules.md#sc202-shared-logit-shift) |
+# | blank with a probability, not with the margin | saturation | the margin | [SC201](rules.md#sc201-saturated-score) |
+# | weights negative, activations negative | nothing is wrong | look at the map, not at the weights | [SC204](rules.md#sc204-signed-activations) |
+# | activations of either sign, and the map blank | negative activations undo the positive evidence | the ReLU that follows | [SC204](rules.md#sc204-signed-activations) |
+# | all gradients exactly zero | an arg max or rounding on the way; dead, closed or full units; a branch times zero; a ReLU on the logits; 16 bits | another layer; float32; repair the model | [SC107](rules.md#sc107-no-gradient-step), [SC102](rules.md#sc102-disconnected-layer), [SC104](rules.md#sc104-dead-channels), [SC215](rules.md#sc215-zero-weight-branch), [SC302](rules.md#sc302-rectified-logits), [SC209](rules.md#sc209-half-precision) |
+# | small gradients everywhere, never sure | a softmax on a softmax | take one away, and train again | [SC216](rules.md#sc216-two-softmaxes) |
+# | all weights negative, and lowering the channels loses the class | pooling cancels | HiResCAM, where it shows more than its footprint | [SC203](rules.md#sc203-pooling-cancels) |
+# | mixed signs, blank or faint all the same | the channels against it outweigh, or those for it are silent here | the map of the positive channels; the table of channels | [SC208](rules.md#sc208-outweighed), [SC106](rules.md#sc106-positive-channels-silent) |
+# | the class hangs on a skip connection | it does not come through this layer | a layer after the join | [SC206](rules.md#sc206-carried-by-bypass) |
+# | the class is not predicted there | evidence against it is the right answer | ask about the predicted class | [SC207](rules.md#sc207-not-predicted-here) |
+# | nothing you do to the layer changes the class | this layer does not decide it | another layer | [SC213](rules.md#sc213-not-decided-here) |
+# | the layer is the same inside and outside | there is nothing to compare | another layer; check the input's scale | [SC105](rules.md#sc105-no-contrast) |
+# | the experiments disagree | undecided: the numbers, and no cause | another region or layer | [SC217](rules.md#sc217-undecided) |
 #
 # ## Sources
 #
 # 1. Selvaraju et al., Grad-CAM: Visual explanations from deep networks via gradient-based localization,
 #    [arXiv 1610.02391](https://arxiv.org/abs/1610.02391): the pooled gradient, the ReLU, counterfactual explanations.
-# 2. Vinogradova, Dibrov and Myers, Towards interpretable semantic segmentation via gradient-weighted class activation
+# 2. Zhang et al., Finer-CAM: Spotting the difference reveals finer details for visual explanation,
+#    [arXiv 2501.11309](https://arxiv.org/abs/2501.11309): the gradient of a difference of two logits.
+# 3. Vinogradova, Dibrov and Myers, Towards interpretable semantic segmentation via gradient-weighted class activation
 #    mapping, [arXiv 2002.11434](https://arxiv.org/abs/2002.11434): Seg-Grad-CAM.
-# 3. Srinivas and Fleuret, Full-gradient representation for neural network visualization,
+# 4. Hesse et al., What is missing? Explaining neurons activated by absent concepts,
+#    [arXiv 2603.09787](https://arxiv.org/abs/2603.09787): encoded absences, and how to see them where attribution in its usual form hardly does.
+# 5. Dhurandhar et al., Explanations based on the missing: Towards contrastive explanations with pertinent negatives,
+#    [arXiv 1802.07623](https://arxiv.org/abs/1802.07623).
+# 6. Srinivas and Fleuret, Full-gradient representation for neural network visualization,
 #    [arXiv 1905.00780](https://arxiv.org/abs/1905.00780): gradients with respect to inputs and biases add up to the output.
-# 4. Lerma and Lucas, A vulnerability of attribution methods using pre-softmax scores,
+# 7. Wang, Zhou and Bilmes, Bias also matters: Bias attribution for deep neural network explanation,
+#    [ICML 2019](https://proceedings.mlr.press/v97/wang19p.html).
+# 8. Lerma and Lucas, A vulnerability of attribution methods using pre-softmax scores,
 #    [arXiv 2307.03305](https://arxiv.org/abs/2307.03305).
-# 5. Shrikumar, Greenside and Kundaje, Learning important features through propagating activation differences,
+# 9. Shrikumar, Greenside and Kundaje, Learning important features through propagating activation differences,
 #    [arXiv 1704.02685](https://arxiv.org/abs/1704.02685): DeepLIFT, differences from a reference.
-# 6. Sundararajan, Taly and Yan, Axiomatic attribution for deep networks,
-#    [arXiv 1703.01365](https://arxiv.org/abs/1703.01365): integrated gradients and their baseline.
-# 7. Sturmfels, Lundberg and Lee, Visualizing the impact of feature attribution baselines,
-#    [Distill 2020](https://distill.pub/2020/attribution-baselines/).
-# 8. Draelos and Carin, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks,
-#    [arXiv 2011.08891](https://arxiv.org/abs/2011.08891).
-# 9. Alsallakh et al., Mind the pad: CNNs can develop blind spots,
-#    [arXiv 2010.02178](https://arxiv.org/abs/2010.02178).
+# 10. Sundararajan, Taly and Yan, Axiomatic attribution for deep networks,
+#     [arXiv 1703.01365](https://arxiv.org/abs/1703.01365): integrated gradients and their baseline.
+# 11. Sturmfels, Lundberg and Lee, Visualizing the impact of feature attribution baselines,
+#     [Distill 2020](https://distill.pub/2020/attribution-baselines/).
+# 12. Draelos and Carin, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks,
+#     [arXiv 2011.08891](https://arxiv.org/abs/2011.08891).
+# 13. Alsallakh et al., Mind the pad: CNNs can develop blind spots,
+#     [arXiv 2010.02178](https://arxiv.org/abs/2010.02178).
