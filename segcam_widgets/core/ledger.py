@@ -288,7 +288,9 @@ class EvidenceLedger:
             return f"{self.sum_words()}; the region is everything, so that there is no outside to compare with"
         noise = NOISE * max(self.magnitude, outside.magnitude)
         told = []
-        for (name, here), (_, there) in zip(self._named(self.inside, outside), self._named(outside, outside), strict=True):
+        for (name, here), (_, there) in zip(
+            self._named(self.inside, outside), self._named(outside, outside), strict=True
+        ):
             first, second = _number(here, noise), _number(there, noise)
             same = first == second or abs(here - there) <= noise
             told.append(f"{name} {first} in both" if same else f"{name} {first} inside, {second} outside")
