@@ -190,7 +190,9 @@ class Case(Question):
         if self.gradients is None or self.gradients.any():
             return False
         assert self.mask is not None
-        margin = self.probe.pullback(self.query.layer, self.cotangent(self.margin_query))  # no map: that may not be finite
+        margin = self.probe.pullback(
+            self.query.layer, self.cotangent(self.margin_query)
+        )  # no map: that may not be finite
         if margin.gradients.any():
             return False
         contrast = np.random.default_rng(0).normal(size=len(self.probe.class_names)).astype(np.float32)
