@@ -1,5 +1,7 @@
 """A remedy is measured beside what would come of it anyway, and offered above one floor."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,7 +124,7 @@ def test_where_there_is_nothing_to_compare_with_chance_is_nan_and_words_say_why(
     one = nets.absence().but(activations=nets.absence().activations[..., :1], kernel=nets.pull(-1), bias=nets.offset(1))
     alone = measured(explained(one, baseline="mean"))
     assert np.isnan(alone.chance)
-    assert "with a single channel there is nothing to compare it with" in control_words(
+    assert "there are not two channels to weigh, so there is nothing to compare it with" in control_words(
         one.but(baseline="mean").query, alone
     )
     whole = measured(explained(nets.absence(), baseline="mean", region=sc.Everything()))
@@ -301,4 +303,14 @@ def test_what_is_said_beside_a_baseline():
     shifted = nets.shifted().diagnose().headline
     assert control_words(shifted.remedy, shifted.remedy_result) == (
         "Gain 1.00; of 64 random weightings with the same signs 100 % reach 0.5."
+    )
+
+
+def test_a_method_without_weights_has_none_to_compare_with():
+    net = nets.healthy().but(method="occlusion")
+    net = replace(net, query=replace(net.query, options={"window": 1}))
+    explanation = net.explain()
+    assert explanation.weights.shape == (0,)
+    assert control_words(net.query, measured(explanation)).endswith(
+        "; there are not two channels to weigh, so there is nothing to compare it with."
     )
