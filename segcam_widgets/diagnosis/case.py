@@ -145,7 +145,7 @@ class Case(Question):
     def arithmetic(self) -> Arithmetic:
         """What weights and activations say without a replay. Needs "map"."""
         activations, gradients, weights = self.judged.activations, self.judged.gradients, self.weights
-        products = weights * activations
+        products = self.products
         magnitude = float(np.abs(products).sum(dtype=np.float64))
         positive = float(np.maximum(products, 0).sum(dtype=np.float64))
         pixelwise = np.einsum("hwk,hwk->hw", gradients, activations)
@@ -157,6 +157,11 @@ class Case(Question):
             positive_effect=positive / magnitude if magnitude > 0 else 0.0,
             positive_silent=bool(strong.any() and not (strong & self.live).any()),
         )
+
+    @cached_property
+    def products(self) -> NDArray[np.float32]:
+        """(h, w, K): weight times activation less its baseline, whose sum over the channels is the judged map. Needs "map"."""
+        return np.asarray(self.weights * (self.judged.activations - self.judged.baseline), np.float32)
 
     @property
     def strongest_weight(self) -> NDArray[np.float32]:
