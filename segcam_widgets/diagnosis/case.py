@@ -28,7 +28,15 @@ HEALTHY_GAIN = 0.3
 
 
 class Case(Question):
-    """A question, its maps, the experiments, and what they say together."""
+    """A question, its maps, the experiments, and what they say together.
+
+    Attributes
+    ----------
+    no_wide : str
+        Why there is no map in 32 bits, where one was tried.
+    """
+
+    no_wide = ""
 
     def lacks(self, need: str) -> str:
         """As :meth:`Question.lacks`; and "blank" (a map that is)."""
@@ -101,7 +109,8 @@ class Case(Question):
             return explain(cast("Probe", InFloat32(self.memory)), self.query)
         except Cancelled:
             raise
-        except SegCamError:
+        except SegCamError as error:
+            self.no_wide = str(error)
             return None
 
     @property
