@@ -97,6 +97,7 @@ def test_there_are_64_draws_and_they_are_the_same_every_time():
     explanation = explained(nets.outweighed_absence(), baseline="mean")
     first = share_by_chance(explanation, FLOOR)
     assert 0 < first < 1
+    assert DRAWS == 64
     assert first * 64 == int(first * 64)
     assert share_by_chance(explanation, FLOOR) == first
     assert {share_by_chance(explanation, FLOOR, seed=seed) for seed in range(8)} != {first}
@@ -151,17 +152,9 @@ def test_chance_and_footprint_ask_the_probe_nothing():
 # ------------------------------------------------------------------ the floor
 
 
-def with_gain(gain):
-    """A pooled map of one, negative channel: some positive mass inside, the rest of it in one cell outside."""
-    focus = gain * (1 - SHARE) + SHARE
-    field = np.where(BLOCK, focus / BLOCK.sum(), 0.0)
-    field[0, 0] = 1 - focus
-    return nets.Net(field[..., None], nets.pull(1), inside([9, 0, 0], [-9, 0, 0]))
-
-
 @pytest.mark.parametrize(("gain", "helpful"), [(0.501, True), (0.499, False), (0.0, False), (-0.2, False), (1.0, True)])
 def test_a_pooled_map_is_offered_from_a_gain_of_one_half(gain, helpful):
-    explanation = with_gain(gain).explain()
+    explanation = nets.with_gain(gain).explain()
     assert explanation.gain == pytest.approx(gain, abs=1e-5)
     assert offered(explanation, nets.shifted()) == helpful
 
