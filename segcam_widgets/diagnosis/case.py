@@ -28,7 +28,15 @@ HEALTHY_GAIN = 0.3
 
 
 class Case(Question):
-    """A question, its maps, the experiments, and what they say together."""
+    """A question, its maps, the experiments, and what they say together.
+
+    Attributes
+    ----------
+    no_wide : str
+        Why there is no map in 32 bits, where one was tried.
+    """
+
+    no_wide = ""
 
     def lacks(self, need: str) -> str:
         """As :meth:`Question.lacks`; and "blank" (a map that is)."""
@@ -101,7 +109,8 @@ class Case(Question):
             return explain(cast("Probe", InFloat32(self.memory)), self.query)
         except Cancelled:
             raise
-        except SegCamError:
+        except SegCamError as error:
+            self.no_wide = str(error)
             return None
 
     @property
@@ -145,7 +154,7 @@ class Case(Question):
     def arithmetic(self) -> Arithmetic:
         """What weights and activations say without a replay. Needs "map"."""
         activations, gradients, weights = self.judged.activations, self.judged.gradients, self.weights
-        products = weights * activations
+        products = self.products
         magnitude = float(np.abs(products).sum(dtype=np.float64))
         positive = float(np.maximum(products, 0).sum(dtype=np.float64))
         pixelwise = np.einsum("hwk,hwk->hw", gradients, activations)
@@ -157,6 +166,11 @@ class Case(Question):
             positive_effect=positive / magnitude if magnitude > 0 else 0.0,
             positive_silent=bool(strong.any() and not (strong & self.live).any()),
         )
+
+    @cached_property
+    def products(self) -> NDArray[np.float32]:
+        """(h, w, K): weight times activation less its baseline, whose sum over the channels is the judged map. Needs "map"."""
+        return np.asarray(self.weights * (self.judged.activations - self.judged.baseline), np.float32)
 
     @property
     def strongest_weight(self) -> NDArray[np.float32]:

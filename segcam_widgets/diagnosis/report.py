@@ -59,7 +59,7 @@ def control_words(remedy: CamQuery, result: RemedyResult) -> str:
     if not math.isnan(result.footprint):
         return f"{gain}, of which the gradient's footprint alone gives {result.footprint:.2f}."
     if math.isnan(result.chance):
-        return f"{gain}; with a single channel there is nothing to compare it with."
+        return f"{gain}; there are not two channels to weigh, so there is nothing to compare it with."
     if remedy.baseline == "zero":
         return f"{gain}; of 64 random weightings with the same signs {percent(result.chance)} reach 0.5."
     as_well = f"{gain}; of 64 random weightings with the same signs {percent(result.chance)} reach 0.5 as well"

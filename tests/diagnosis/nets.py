@@ -203,6 +203,15 @@ def healthy():
     return Net(left, pull(1, 1), offset(-1, gravel=-5))
 
 
+def with_gain(gain):
+    """One channel: some of what is positive inside, the rest of it in one cell outside, so that the map has this gain."""
+    share = CELLS / SIZE**2
+    focus = gain * (1 - share) + share
+    field = inside([focus / CELLS], [0])
+    field[0, 0] = 1 - focus
+    return Net(field, pull(1), inside(offset(9), offset(-9)))
+
+
 def faint():
     """Positive in INSIDE and nowhere else, and 0.24 % of the map all the same: elsewhere it is loud and negative."""
     return Net(inside([3, 1], [0, 19.76]), pull(1, -2), inside(offset(1), offset(0)))

@@ -120,6 +120,26 @@ def test_the_mean_to_lift_to_is_that_of_the_rest_alone():
     np.testing.assert_array_equal(probe.replayed[0][0][~BLOCK], probe.activations("feat")[~BLOCK])
 
 
+def test_only_what_carries_the_class_is_changed_and_only_what_does_not_is_looked_at():
+    """Half of INSIDE is asked about, and rows above it that are not the class: they stay, and the other half does not count."""
+    activations = inside([5.0], [1.0]) + nets.ramps(1, 0, 0.5)
+    found, probe = experiments(Net(activations, pull(1), offset(-3)), sc.Rectangle(0, 0, 5, 10))
+    carriers = BLOCK & (np.arange(SIZE)[:, None] < 5)
+    assert found.sink.lost == 1
+    assert found.lift.lost == 0
+    sunk, lifted = (values for values, _ in probe.replayed)
+    np.testing.assert_allclose(sunk[carriers], activations[~BLOCK].mean(), rtol=1e-6)
+    for changed in (sunk, lifted):
+        np.testing.assert_array_equal(changed[~carriers], probe.activations("feat")[~carriers])
+
+
+def test_what_lies_in_the_region_without_the_class_is_not_lifted():
+    found, probe = experiments(nets.absence().but(bias=inside(offset(2), offset(-99))), sc.Rectangle(0, 0, 5, 10))
+    assert found.lift.lost == 1
+    outside = ~found.carriers
+    np.testing.assert_array_equal(probe.replayed[0][0][outside], probe.activations("feat")[outside])
+
+
 def test_lowering_the_rest_leaves_the_region_alone():
     found, probe = experiments(nets.absence())
     assert found.lowered_rest.rest_share == 1

@@ -172,6 +172,14 @@ def test_a_faint_map_that_shows_the_region_is_healthy():
     assert "SC208" not in [f.code for f in diagnosis.findings]
 
 
+@pytest.mark.parametrize(("gain", "healthy"), [(0.301, True), (0.299, False)])
+def test_a_map_shows_the_region_from_a_gain_of_three_tenths(gain, healthy):
+    net = nets.with_gain(gain)
+    assert net.case().healthy == healthy
+    assert not net.but(bias=nets.offset(-9), region=INSIDE).case().healthy  # not predicted there
+    assert not net.diagnose().issues
+
+
 def test_a_map_of_a_single_positive_cell_is_not_blank():
     values = np.full((SIZE, SIZE, 1), -1.0)
     values[4, 4] = 1e-3

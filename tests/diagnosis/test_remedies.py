@@ -1,5 +1,7 @@
 """A remedy is measured beside what would come of it anyway, and offered above one floor."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -95,6 +97,7 @@ def test_there_are_64_draws_and_they_are_the_same_every_time():
     explanation = explained(nets.outweighed_absence(), baseline="mean")
     first = share_by_chance(explanation, FLOOR)
     assert 0 < first < 1
+    assert DRAWS == 64
     assert first * 64 == int(first * 64)
     assert share_by_chance(explanation, FLOOR) == first
     assert {share_by_chance(explanation, FLOOR, seed=seed) for seed in range(8)} != {first}
@@ -122,7 +125,7 @@ def test_where_there_is_nothing_to_compare_with_chance_is_nan_and_words_say_why(
     one = nets.absence().but(activations=nets.absence().activations[..., :1], kernel=nets.pull(-1), bias=nets.offset(1))
     alone = measured(explained(one, baseline="mean"))
     assert np.isnan(alone.chance)
-    assert "with a single channel there is nothing to compare it with" in control_words(
+    assert "there are not two channels to weigh, so there is nothing to compare it with" in control_words(
         one.but(baseline="mean").query, alone
     )
     whole = measured(explained(nets.absence(), baseline="mean", region=sc.Everything()))
@@ -149,17 +152,9 @@ def test_chance_and_footprint_ask_the_probe_nothing():
 # ------------------------------------------------------------------ the floor
 
 
-def with_gain(gain):
-    """A pooled map of one, negative channel: some positive mass inside, the rest of it in one cell outside."""
-    focus = gain * (1 - SHARE) + SHARE
-    field = np.where(BLOCK, focus / BLOCK.sum(), 0.0)
-    field[0, 0] = 1 - focus
-    return nets.Net(field[..., None], nets.pull(1), inside([9, 0, 0], [-9, 0, 0]))
-
-
 @pytest.mark.parametrize(("gain", "helpful"), [(0.501, True), (0.499, False), (0.0, False), (-0.2, False), (1.0, True)])
 def test_a_pooled_map_is_offered_from_a_gain_of_one_half(gain, helpful):
-    explanation = with_gain(gain).explain()
+    explanation = nets.with_gain(gain).explain()
     assert explanation.gain == pytest.approx(gain, abs=1e-5)
     assert offered(explanation, nets.shifted()) == helpful
 
@@ -301,4 +296,14 @@ def test_what_is_said_beside_a_baseline():
     shifted = nets.shifted().diagnose().headline
     assert control_words(shifted.remedy, shifted.remedy_result) == (
         "Gain 1.00; of 64 random weightings with the same signs 100 % reach 0.5."
+    )
+
+
+def test_a_method_without_weights_has_none_to_compare_with():
+    net = nets.healthy().but(method="occlusion")
+    net = replace(net, query=replace(net.query, options={"window": 1}))
+    explanation = net.explain()
+    assert explanation.weights.shape == (0,)
+    assert control_words(net.query, measured(explanation)).endswith(
+        "; there are not two channels to weigh, so there is nothing to compare it with."
     )

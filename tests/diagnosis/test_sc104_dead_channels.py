@@ -1,5 +1,6 @@
 import numpy as np
 
+from segcam_widgets.diagnosis.decide import Decision
 from tests.diagnosis import nets
 from tests.diagnosis.outcomes import findings, fired, not_applicable, passed
 
@@ -44,3 +45,12 @@ def test_what_goes_round_and_a_class_that_loses_are_said_besides():
 def test_not_applicable():
     assert "no path" in not_applicable(nets.dead().but(layer="aside").diagnose(), "SC104")
     assert not_applicable(nets.broken().diagnose(), "SC104") == "the activations are not finite"
+
+
+def test_the_line_names_them_too():
+    silent = nets.dead().but(bias=nets.offset(-1), around=nets.inside([4, 0, 0], [0, 0, 0]))
+    assert silent.case().decision == Decision("1", "SC104", ("SC206",))
+    losing = nets.dead().but(region=nets.INSIDE, bias=nets.offset(-1))
+    assert losing.case().decision == Decision("1", "SC104", ("SC207",))
+    clipped = nets.clipped().but(region=nets.INSIDE, bias=nets.offset(-99, -50, -50), kernel=np.zeros((2, 3)))
+    assert clipped.case().decision.line == "1"

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-import segcam_widgets as sc
+from segcam_widgets.diagnosis import RULES, diagnose
+from segcam_widgets.diagnosis.decide import Decision
 from tests.diagnosis import nets
 from tests.diagnosis.nets import SIZE, Net, inside, offset, pull
-from tests.diagnosis.outcomes import findings, headline, not_applicable, numbers_in_message, passed, tip
+from tests.diagnosis.outcomes import findings, fired, headline, not_applicable, numbers_in_message, passed, tip
 
 
 def test_fires_where_what_speaks_for_the_class_is_needed_and_outweighed():
@@ -29,7 +30,7 @@ def test_its_numbers_on_paper():
 
 def test_the_remedy_is_the_map_of_the_positive_channels():
     probe = nets.outweighed().probe
-    finding = sc.diagnose(probe, nets.outweighed().query).headline
+    finding = diagnose(probe, nets.outweighed().query).headline
     assert finding.remedy.method == "seg-grad-cam-positive"
     assert finding.remedy_result.gain == pytest.approx(1)
     assert np.isnan(finding.remedy_result.chance)  # of one channel
@@ -91,6 +92,32 @@ def test_a_weight_that_cancelled_to_rounding_is_not_positive():
 def test_of_pixelwise_weights_it_says_in_places():
     finding = headline(nets.outweighed().but(method="hirescam"), "SC208")
     assert finding.message.startswith("Channel 0 pulls brick up in places. What speaks against it is stronger:")
+
+
+def test_with_another_baseline_the_products_are_those_of_the_map():
+    """Compared with their means, both channels are high inside, and the one against class 0 the more."""
+    bias = inside(offset(20), offset(-9))
+    net = nets.outweighed().but(activations=inside([3, 9], [0, 2]), bias=bias, method="hirescam", baseline="mean")
+    case = net.case()
+    np.testing.assert_allclose(case.products.sum(-1), case.judged.cam, atol=1e-6)
+    finding = fired(net.diagnose(), "SC208")
+    assert "products of weight and activation, less its baseline, sum to" in finding.message
+    assert finding.evidence["sum_positive"] < -finding.evidence["sum_negative"]
+
+
+def test_of_weights_that_are_not_the_maps_nothing_is_said_that_does_not_hold():
+    """Occlusion keeps no weights: those spoken of are the gradient's, and by them more speaks for the class than against."""
+    net = nets.outweighed()
+    case = net.case()
+    case.__dict__["products"] = np.array([[[2.0, -1.0]]], np.float32)
+    case.__dict__["decision"] = Decision("10", "SC213")
+    assert RULES["SC208"].look(case) == "what speaks for the class is not outweighed"
+    case.__dict__["decision"] = Decision("9", "SC208")
+    message = RULES["SC208"].look(case).message
+    assert (
+        "Channel 0 pulls brick up. All positive products of weight and activation sum to +2, all negative ones to -1."
+        in message
+    )
 
 
 def test_quiet():

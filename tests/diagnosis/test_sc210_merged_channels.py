@@ -58,6 +58,14 @@ def test_effective_rank_on_paper():
     assert effective_rank(np.zeros((4, 7))) == 0
 
 
+@pytest.mark.parametrize(("quiet", "fires"), [(0.04, True), (0.05, False)])
+def test_a_rank_of_one_and_a_fifth(quiet, fires):
+    """Two patterns that have nothing in common; shares of 1 / 1.045 and 0.045 / 1.045 have the entropy log 1.2."""
+    rows, cols = np.indices((nets.SIZE, nets.SIZE)) % 2 * 2 - 1
+    net = copies().but(activations=5 + np.stack([rows + cols * 0, quiet * cols], -1), region=nets.INSIDE)
+    assert ("SC210" in [code for code, _ in findings(net)]) == fires
+
+
 @pytest.mark.parametrize("shape", [(3, 8), (8, 3), (50, 50)])
 def test_the_bound_is_below_the_rank_and_tells_the_same(shape):
     for seed in range(20):

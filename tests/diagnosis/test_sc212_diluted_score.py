@@ -36,7 +36,7 @@ def test_its_words_and_numbers():
     finding = headline(nets.diluted(), "SC212")
     assert finding.message == (
         "The centered logit subtracts from the logit of brick what all other outputs say. Gravel, sand, water win no pixel of "
-        "this image and are nowhere the strongest rival; 75 % of what the score subtracts is theirs. Compared with the "
+        "this image, are nowhere the strongest rival, and hold 75 % of what the score subtracts. Compared with the "
         "strongest rival at each pixel, the map is 100 % positive (gain 1.00)."
     )
     assert finding.evidence == {
@@ -86,7 +86,10 @@ def test_a_tip_on_a_map_that_is_not_blank(unused, fires):
     assert ("SC212" in [f.code for f in diagnosis.findings]) == fires
     if fires:
         assert fired(diagnosis, "SC212").evidence["share_of_unused"] == pytest.approx(1 / 3)
-        assert "Sand wins no pixel of this image and is nowhere the strongest rival; 33 %" in tip(net, "SC212").message
+        assert (
+            "Sand wins no pixel of this image, is nowhere the strongest rival, and holds 33 % of"
+            in tip(net, "SC212").message
+        )
 
 
 def test_a_quarter_of_what_is_subtracted():

@@ -42,10 +42,10 @@ class DilutedScore(Rule):
         used = ""
         if idle.any():
             which = np.flatnonzero(idle)
-            are = "wins no pixel of this image and is" if which.size == 1 else "win no pixel of this image and are"
+            win, are, hold = ("wins", "is", "holds") if which.size == 1 else ("win", "are", "hold")
             used = (
-                f"{capital(listed(names[c] for c in which))} {are} nowhere the strongest rival; "
-                f"{percent(share)} of what the score subtracts is theirs. "
+                f"{capital(listed(names[c] for c in which))} {win} no pixel of this image, {are} nowhere the strongest "
+                f"rival, and {hold} {percent(share)} of what the score subtracts. "
             )
         else:
             order = np.argsort(-shares)[:4]

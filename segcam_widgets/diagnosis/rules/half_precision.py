@@ -29,7 +29,7 @@ class HalfPrecision(Rule):
             return self.not_here("the method is slow, and its map is not made again in 32 bits")
         wide = case.wide
         if wide is None:
-            return self.not_here("the gradient could not be computed in 32 bits")
+            return self.not_here(f"the gradient could not be computed in 32 bits: {case.no_wide}")
         own, other = case.asked.pooled_gradients, wide.pooled_gradients
         turned = int((np.sign(own) != np.sign(other)).sum())
         largest = float(np.abs(wide.gradients).max())

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from segcam_widgets.core.explanation import is_empty
 from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_method, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.rules.weighed import NUMBERS, because, pulls
-from segcam_widgets.diagnosis.words import number
+from segcam_widgets.diagnosis.words import number, signed
 
 
 class PoolingCancels(Rule):
@@ -39,13 +40,23 @@ class PoolingCancels(Rule):
                 title="At {layer}, what is there is needed, and more of it would hurt",
             )
         agreement = self._agreement(case)
+        together = float((case.judged.gradients * case.judged.activations).sum(dtype=np.float64))
+        averaged = is_empty((case.judged.pooled_gradients * case.judged.activations).sum(-1))
+        lost = (
+            f"with the gradient's average over the map, which keeps {number(agreement)} of its size, they are nowhere above zero"
+            if averaged
+            else "this method does not show it"
+        )
         return Hit(
-            f"{about} The gradient is positive where a channel is strong, and not on average over the map: the average keeps "
-            f"{number(agreement)} of its size. {said.parts(case)}",
-            {**numbers, "mean_over_size": agreement},
+            f"{about} Cell by cell, the products of gradient and activation sum to {signed(together)}; {lost}. "
+            f"{said.parts(case)}",
+            {**numbers, "mean_over_size": agreement, "sum_of_products": together},
             "HiResCAM multiplies gradient and activation cell by cell, without the average.",
             try_queries(case, other_method(case, "hirescam")),
             live,
+            title=""
+            if averaged
+            else "At {layer}, this map loses the evidence for {class_name} that is there cell by cell",
         )
 
     @staticmethod
