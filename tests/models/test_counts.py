@@ -51,13 +51,13 @@ def engine(probe):
 
 
 def questions(probe, layer):
-    """Regions, classes, linear scores, methods and baselines, all different."""
+    """Regions, classes, linear scores without a rival a pixel, methods and baselines, all different."""
     regions = [sc.Rectangle(0, 0, 4, 4), sc.Brush(((8, 8),), 3), sc.Everything(), sc.Pixel(2, 3)]
     for number, region in enumerate(regions):
         for score in ("logit", "centered_logit"):
             yield sc.explain(probe, sc.CamQuery(layer, number % CLASSES, region, score=score))
     yield sc.explain(probe, sc.CamQuery(layer, 0, regions[0], score="margin", rival=1))
-    yield sc.explain(probe, sc.CamQuery(layer, 0, regions[0], method="hirescam", baseline="mean"))
+    yield sc.explain(probe, sc.CamQuery(layer, 0, regions[0], "centered_logit", method="hirescam", baseline="mean"))
 
 
 def test_one_forward_pass_an_image_and_one_comparison_a_model():
@@ -91,11 +91,22 @@ def test_one_function_is_compiled_a_layer_whatever_is_asked():
     assert engine(probe).traces == before + 2
 
 
+def test_the_margin_has_one_more_for_all_classes_and_regions():
+    """The rival of each pixel is an index map, read inside the graph."""
+    probe = sc.open_probe(counted()[0], image())
+    list(questions(probe, "middle0"))
+    before = engine(probe).traces
+    for index in range(CLASSES):
+        for region in (sc.Everything(), sc.Rectangle(0, 0, 4, 4)):
+            sc.explain(probe, sc.CamQuery("middle0", index, region, method=("seg-grad-cam", "hirescam")[index % 2]))
+    assert engine(probe).traces == before + 1
+
+
 def test_the_curved_scores_share_one_more():
     probe = sc.open_probe(counted()[0], image())
     list(questions(probe, "middle0"))
     before = engine(probe).traces
-    for score in ("probability", "log_probability", "margin", "probability"):
+    for score in ("probability", "log_probability", "log_odds", "probability"):
         sc.explain(probe, sc.CamQuery("middle0", 2, sc.Everything(), score=score))
     assert engine(probe).traces == before + 1
 
@@ -130,7 +141,7 @@ def test_a_deep_tail_answers_at_once_and_is_compiled_behind_the_answer():
     model, early, _ = counted(convolutions=DEEP + 2)
     probe = sc.open_probe(model, image())
     runs, traces = early.runs, engine(probe).traces
-    query = sc.CamQuery("first", 1, sc.Everything())
+    query = sc.CamQuery("first", 1, sc.Everything(), "centered_logit")
     quick = sc.explain(probe, query)
     assert early.runs == runs + 1  # eagerly
     engine(probe).settle()
