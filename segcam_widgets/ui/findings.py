@@ -165,10 +165,11 @@ def _finding_html(finding: Any, diagnosis: Any, open_: bool) -> str:
         f'<tr><th scope="row">{escape(str(name).replace("_", " "))}</th><td>{_number(value)}</td></tr>'
         for name, value in dict(finding.evidence).items()
     )
-    more = (finding.advice, tried_words(finding, diagnosis.query, diagnosis.class_names))
-    advice = "".join(f"<p>{escape(text)}</p>" for text in more if text)
+    tried = tried_words(finding, diagnosis.query, diagnosis.class_names)
+    said = "".join(f"<p>{escape(text)}</p>" for text in (finding.message, tried) if text)
+    advice = f"<p>{escape(finding.advice)}</p>" if finding.advice else ""
     body = (
-        f"<p>{escape(finding.message)}</p>{advice}<details><summary>why: the numbers ({escape(finding.code)})</summary>"
+        f"{said}<details><summary>what to do, and the numbers ({escape(finding.code)})</summary>{advice}"
         f"<table>{rows}</table></details>"
     )
     title = f"<b>{escape(finding.title)}</b>"
