@@ -15,6 +15,8 @@ TURNS = 0.5
 """An experiment turns the class where at least this share of its pixels loses it ..."""
 LEANS = 0.25
 """... and leans where fewer do, and the mean margin falls by at least this share of itself."""
+NO_MARGIN = 1e-5
+"""A mean margin this small beside the largest logit is a tie, up to rounding: a fall is measured in this much at least."""
 TINY = float(np.finfo(np.float32).tiny)
 LEAST_REST = 0.01
 """Share of the image that must be without the class to be compared with; else the pixels outside the region are."""
@@ -29,7 +31,8 @@ class Outcome:
     lost : float
         E, in [0, 1]: share of the pixels that carried the class and no longer do.
     fall : float
-        g: fall of their mean margin over the magnitude of the mean margin before; negative where it rises.
+        g: fall of their mean margin over the magnitude of the mean margin before (of 1e-5 of the largest logit at least, so
+        that a tie is not divided by); negative where it rises.
     image_share : float
         Share of the whole image that carries the class afterwards.
     region_share : float
@@ -92,6 +95,7 @@ class Experiments:
         self.image_share = float(before.mean())
         self._pixels = self.carriers if self.carriers.any() else mask
         self._margin = self._mean_margin(probe.logits)
+        self._least = NO_MARGIN * float(np.abs(probe.logits).max())
 
     # -------------------------------------------------------------- the prediction
 
@@ -113,11 +117,20 @@ class Experiments:
         change = self._margin - self._mean_margin(logits)
         return Outcome(
             lost=float(1 - kept.mean()) if kept.size else 0.0,
-            fall=change / max(abs(self._margin), TINY),
+            fall=change / self._size,
             image_share=float(after.mean()),
             region_share=float(after[self._mask].mean()),
             rest_share=float(after[self.rest].mean()) if self.rest.any() else float("nan"),
         )
+
+    @property
+    def tied(self) -> bool:
+        """Whether the pixels are on average neither ahead nor behind: then a fall has no size of the margin to be told in."""
+        return abs(self._margin) <= self._least
+
+    @property
+    def _size(self) -> float:
+        return max(abs(self._margin), self._least, TINY)
 
     # -------------------------------------------------------------- the layer
 
