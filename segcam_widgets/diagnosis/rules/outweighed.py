@@ -29,23 +29,22 @@ class Outweighed(Rule):
     needs = ("map", "live")
 
     def look(self, case: Case) -> Hit | str | NotApplicable:
-        if not (case.blank or case.faint):
-            return self.not_here("the map is neither blank nor faint")
-        if case.healthy:
-            return self.not_here("the map is faint, and shows the region")
-        if case.classless:
-            return self.not_here("the method does not look at the class")
-        if case.blank and not case.judged_blank:
-            return self.not_here(f"the {SCORES[str(case.margin_query.score)].title}'s map is not blank")
+        reason = self._cannot(case)
+        if reason:
+            return self.not_here(reason)
         share = case.arithmetic.positive_effect
         if share < EFFECT and not case.says(self.code):
             return f"positive products are {percent(share)} of all products' magnitude"
         rising = np.flatnonzero(case.rising & case.live)
         products = case.weights * case.judged.activations
         up, down = (float(part.sum(dtype=np.float64)) for part in (np.maximum(products, 0), np.minimum(products, 0)))
+        # a map with another baseline than zero, or of no weights, is not the sum of these
+        louder = "What speaks against it is stronger: all" if up < -down else "All"
+        if up >= -down and not case.says(self.code):
+            return f"all positive products sum to {signed(up)}, all negative ones to {signed(down)}"
         shown = f" {said.sunk(case)}" if case.says(self.code) else ""
         return Hit(
-            f"{self._for(case)} What speaks against it is stronger: all positive products of weight and activation sum to "
+            f"{self._for(case)} {louder} positive products of weight and activation sum to "
             f"{signed(up)}, all negative ones to {signed(down)}.{shown}",
             {
                 "positive_channels": int(rising.size),
@@ -59,6 +58,19 @@ class Outweighed(Rule):
             tuple(int(k) for k in rising),
             title="" if case.rising_are_positive else "At {layer}, what speaks for {class_name} is outweighed",
         )
+
+    @staticmethod
+    def _cannot(case: Case) -> str:
+        """Why there is nothing to weigh here; "" where there is."""
+        if not (case.blank or case.faint):
+            return "the map is neither blank nor faint"
+        if case.healthy:
+            return "the map is faint, and shows the region"
+        if case.classless:
+            return "the method does not look at the class"
+        if case.blank and not case.judged_blank:
+            return f"the {SCORES[str(case.margin_query.score)].title}'s map is not blank"
+        return ""
 
     def _remedy(self, case: Case) -> Remedy | None:
         if not case.says(self.code):
