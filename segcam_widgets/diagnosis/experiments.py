@@ -175,10 +175,16 @@ class Experiments:
     def _inside(
         self, change: Callable[[Float, Float], Float], otherwise: Float, where: BoolMask, to: BoolMask
     ) -> Outcome:
-        """Cells of `where` changed towards the mean over `to`; without such pixels towards `otherwise`."""
+        return self._replay(self._activations + self._change(change, otherwise, where, to))
+
+    def _change(
+        self, change: Callable[[Float, Float], Float], otherwise: Float, where: BoolMask, to: BoolMask
+    ) -> Float:
+        """(h, w, K) what cells of `where` change by, towards the mean over `to`; without such pixels towards `otherwise`."""
         own = self._activations
         reference = self._mean(to) if to.any() else otherwise
-        return self._replay(own + self._cover(where) * (change(own, reference) - own))
+        changed: Float = self._cover(where) * (change(own, reference) - own)
+        return changed
 
     @cached_property
     def lift(self) -> Outcome:
@@ -189,6 +195,11 @@ class Experiments:
     def sink(self) -> Outcome:
         """Inside the region every channel at most what it is on average over the rest (no rest: at its least)."""
         return self._inside(np.minimum, self._activations.min((0, 1)), self._pixels, self.rest)
+
+    def forecast_of_sink(self, gradients: Float) -> float:
+        """What a gradient (h, w, K) says of lowering the region: below zero, that the score falls as well."""
+        lowered = self._change(np.minimum, self._activations.min((0, 1)), self._pixels, self.rest)
+        return float(np.einsum("hwk,hwk->", gradients, lowered, dtype=np.float64))
 
     @cached_property
     def zero(self) -> Outcome:

@@ -68,3 +68,17 @@ def test_not_applicable():
     assert not_applicable(nets.dead().diagnose(), "SC203") == "every channel is zero here"
     elsewhere = nets.cancelling().but(region=sc.Pixel(77, 0))
     assert not_applicable(elsewhere.diagnose(), "SC203") == "the region has no pixel"
+
+
+@pytest.mark.parametrize(
+    ("make", "method"),
+    [(nets.less_negative, "grad-cam++"), (nets.undone, "grad-cam++"), (nets.outweighed, "eigen-grad-cam")],
+)
+def test_where_the_gradient_asks_for_more_nobody_says_that_more_would_hurt(make, method):
+    """Grad-CAM++ gives signed activations weights of zero; the gradient is positive on what is lowered, and says the same."""
+    finding = headline(make().but(method=method), "SC203")
+    title = sc.METHODS[method].title
+    assert finding.title == f"At feat, what is there is needed, and {title} does not show it"
+    assert "The gradient says the same: with less of it the score falls." in finding.message
+    assert "hurt" not in finding.title + finding.message
+    assert "on average" not in finding.message
