@@ -402,3 +402,19 @@ def test_the_demos_other_classes_are_calm(demo):
         assert [f.code for f in diagnosis.findings] == ["SC204"]
         assert diagnosis.headline.title == "At tail_convT2, all weights are negative and the map shows the region"
         assert diagnosis.headline.evidence["gain"] >= 0.3
+
+
+@pytest.mark.parametrize("score", [None, "logit", "centered_logit", "log_odds", "log_probability"])
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_it_costs_and_that_every_number_is_one(make, score):
+    """At most six pullbacks and six replays, and nothing in the evidence that JSON cannot hold."""
+    net = make()
+    if net.multilabel and score not in (None, "logit", "log_probability"):
+        pytest.skip("classes do not compete")
+    for region in (net.query.region, sc.Everything(), nets.INSIDE):
+        asked = net.but(region=region) if score is None else net.but(region=region, score=score)
+        probe = asked.probe
+        diagnosis = sc.diagnose(probe, asked.query)
+        assert probe.calls["pullback"] <= 6
+        assert probe.calls["replay"] <= 6
+        assert all(np.isfinite(value) for finding in diagnosis.findings for value in finding.evidence.values())

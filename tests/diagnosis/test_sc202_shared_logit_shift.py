@@ -132,3 +132,12 @@ def test_a_margin_that_falls_on_average_is_not_said_to_rise():
     assert finding.evidence["negative_weights_margin"] == 1
     assert "of those of its margin over the strongest rival 1 is, and" in finding.message
     assert "falls more" not in finding.message
+
+
+def test_where_nothing_sets_them_apart_there_is_no_ratio():
+    """Class and rival have the same weights: all is common, and a ratio to nothing is no number."""
+    finding = tip(
+        nets.healthy().but(kernel=np.array([[5.0, 5, 0], [5.0, 5, 0]]), score="logit", region=sc.Everything()), "SC202"
+    )
+    assert "nothing sets them apart" in finding.message
+    assert finding.evidence == {}

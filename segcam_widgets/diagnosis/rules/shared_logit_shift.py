@@ -66,7 +66,7 @@ class SharedLogitShift(Rule):
         return Hit(
             f"What the layer shows moves the logit of {case.class_name} and that of its strongest rival alike: the common part "
             f"of the weights is {times}. A softmax cannot see that part, and the raw logit's map shows it.",
-            {"shared_over_margin": ratio},
+            {} if np.isinf(ratio) else {"shared_over_margin": ratio},
             "Ask for the margin, which has no common part (Lerma & Lucas, arXiv 2307.03305).",
             title="At {layer}, {class_name} shares most of its weights with its strongest rival",
         )
