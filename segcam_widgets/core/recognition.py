@@ -21,7 +21,8 @@ EXACT = 0.01
 """Degrees within which float32 keeps the same recipe on the same network and image (0.0005 at most on the demo)."""
 SUSPECTS = (
     "the model ran in training mode, with batch normalisation and dropout on (model(x, training=False) is without); another "
-    "region than the ones tried, which you can pass as `regions`; another image, preprocessing or weights"
+    "region than the ones tried, which you can pass as `regions`; a score or loss that was not tried (focal, Dice); another "
+    "image, preprocessing or weights"
 )
 FAR = 30.0
 """Degrees from which on the nearest resembles nothing."""
@@ -196,7 +197,13 @@ def _zeros_pasted(found: Recognition) -> list[str]:
 
 def _recognised(found: Recognition) -> list[str]:
     first = found.matches[0]
-    said = [f"You computed the gradient of {first.words}{_scale_words(first)}.", *_turned(first), *_moved(found, first)]
+    if found._lists:  # one of many is no claim
+        start = "The likeliest of those that fit is the gradient of"
+        if found.pooled.size == 1:
+            start = "One number has a sign and a size and no direction, so nearly any recipe fits. By its size the likeliest is"
+    else:
+        start = "You computed the gradient of"
+    said = [f"{start} {first.words}{_scale_words(first)}.", *_turned(first), *_moved(found, first)]
     if not found.is_exact and not found.rough:
         said.append(
             f"It is {_degrees(first.angle)} off, within what is claimed, but the same recipe on the same network and image comes "

@@ -74,6 +74,11 @@ class Case(Question):
         return not self.blank and self.asked.gain >= HEALTHY_GAIN and not self.loses
 
     @property
+    def made_of_gradient(self) -> bool:
+        """Whether the method multiplies the gradient: a layer that is switched off or occluded is judged without one."""
+        return METHODS[self.query.method].reads_gradient
+
+    @property
     def classless(self) -> bool:
         """Whether the map shows something, and something that does not depend on the class. Needs "map"."""
         return not METHODS[self.query.method].sees_class and bool(self.asked.cam.any())

@@ -169,8 +169,9 @@ def _of_a_map(case: "Case") -> Decision:
     """Lines 2 to 11."""
     if (case.wide is not None and not case.wide.is_empty) or case.lost_in_16_bits:
         return Decision("2", "SC209")
-    if case.ignores_region:
-        return _no_gradient(case)
+    without = _no_gradient(case) if case.ignores_region else None
+    if without is not None:
+        return without
     if case.classless:
         return Decision("4", "SC204")
     if case.judged is not case.asked and not case.judged.is_empty:
@@ -187,8 +188,10 @@ def _of_experiments(case: "Case", experiments: Experiments) -> Decision:
     return weigh(experiments.judged, experiments.level, case.arithmetic, compares=experiments.has_rest)
 
 
-def _no_gradient(case: "Case") -> Decision:
-    """Line 3: the gradient of every class is zero."""
+def _no_gradient(case: "Case") -> Decision | None:
+    """Line 3: the gradient of every class is zero; None where that is no reason, as the map was not made of it."""
     if case.experiments.largest_change < STIRS:
         return Decision("3", "SC102")
+    if not case.made_of_gradient:
+        return None
     return Decision("3b", "SC107") if case.tail.no_gradient else Decision("3c", "SC102")

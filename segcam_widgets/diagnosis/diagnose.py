@@ -30,7 +30,7 @@ def diagnose(
         ``progress(fraction, text) -> bool``; False cancels.
     thorough : bool
         Also try remedies at other layers (one sweep) and compare the gradient with ablation (three replays). Without it a
-        diagnosis costs at most four live queries at the asked layer, usually one; of a blank map also up to six replays.
+        diagnosis costs at most six pullbacks at the asked layer, usually one or two; of a blank map also up to six replays.
     explanation : Explanation, optional
         The answer to this very query, where it is at hand: then the map of a slow method is not made a second time.
 

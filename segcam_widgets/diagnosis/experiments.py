@@ -15,6 +15,8 @@ TURNS = 0.5
 """An experiment turns the class where at least this share of its pixels loses it ..."""
 LEANS = 0.25
 """... and leans where fewer do, and the mean margin falls by at least this share of itself."""
+NO_MARGIN = 1e-5
+"""A mean margin this small beside the largest logit is a tie, up to rounding: a fall is measured in this much at least."""
 TINY = float(np.finfo(np.float32).tiny)
 LEAST_REST = 0.01
 """Share of the image that must be without the class to be compared with; else the pixels outside the region are."""
@@ -29,7 +31,8 @@ class Outcome:
     lost : float
         E, in [0, 1]: share of the pixels that carried the class and no longer do.
     fall : float
-        g: fall of their mean margin over the magnitude of the mean margin before; negative where it rises.
+        g: fall of their mean margin over the magnitude of the mean margin before (of 1e-5 of the largest logit at least, so
+        that a tie is not divided by); negative where it rises.
     image_share : float
         Share of the whole image that carries the class afterwards.
     region_share : float
@@ -92,6 +95,7 @@ class Experiments:
         self.image_share = float(before.mean())
         self._pixels = self.carriers if self.carriers.any() else mask
         self._margin = self._mean_margin(probe.logits)
+        self._least = NO_MARGIN * float(np.abs(probe.logits).max())
 
     # -------------------------------------------------------------- the prediction
 
@@ -113,11 +117,20 @@ class Experiments:
         change = self._margin - self._mean_margin(logits)
         return Outcome(
             lost=float(1 - kept.mean()) if kept.size else 0.0,
-            fall=change / max(abs(self._margin), TINY),
+            fall=change / self._size,
             image_share=float(after.mean()),
             region_share=float(after[self._mask].mean()),
             rest_share=float(after[self.rest].mean()) if self.rest.any() else float("nan"),
         )
+
+    @property
+    def tied(self) -> bool:
+        """Whether the pixels are on average neither ahead nor behind: then a fall has no size of the margin to be told in."""
+        return abs(self._margin) <= self._least
+
+    @property
+    def _size(self) -> float:
+        return max(abs(self._margin), self._least, TINY)
 
     # -------------------------------------------------------------- the layer
 
@@ -162,10 +175,16 @@ class Experiments:
     def _inside(
         self, change: Callable[[Float, Float], Float], otherwise: Float, where: BoolMask, to: BoolMask
     ) -> Outcome:
-        """Cells of `where` changed towards the mean over `to`; without such pixels towards `otherwise`."""
+        return self._replay(self._activations + self._change(change, otherwise, where, to))
+
+    def _change(
+        self, change: Callable[[Float, Float], Float], otherwise: Float, where: BoolMask, to: BoolMask
+    ) -> Float:
+        """(h, w, K) what cells of `where` change by, towards the mean over `to`; without such pixels towards `otherwise`."""
         own = self._activations
         reference = self._mean(to) if to.any() else otherwise
-        return self._replay(own + self._cover(where) * (change(own, reference) - own))
+        changed: Float = self._cover(where) * (change(own, reference) - own)
+        return changed
 
     @cached_property
     def lift(self) -> Outcome:
@@ -176,6 +195,11 @@ class Experiments:
     def sink(self) -> Outcome:
         """Inside the region every channel at most what it is on average over the rest (no rest: at its least)."""
         return self._inside(np.minimum, self._activations.min((0, 1)), self._pixels, self.rest)
+
+    def forecast_of_sink(self, gradients: Float) -> float:
+        """What a gradient (h, w, K) says of lowering the region: below zero, that the score falls as well."""
+        lowered = self._change(np.minimum, self._activations.min((0, 1)), self._pixels, self.rest)
+        return float(np.einsum("hwk,hwk->", gradients, lowered, dtype=np.float64))
 
     @cached_property
     def zero(self) -> Outcome:

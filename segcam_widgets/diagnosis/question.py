@@ -23,7 +23,7 @@ LIVE = 1e-6
 CLIPPED = 0.99
 """Share of the region's logits that must be clipped: a few pixels that are not cannot carry a map of the whole region."""
 QUERIES = 4
-"""Live queries at the asked layer that a diagnosis may cost, unless it is asked to be thorough."""
+"""Pullbacks at the asked layer after which no remedy is tried any more, unless a diagnosis is asked to be thorough."""
 SLOW_QUERIES = 2
 """Of these, queries to a slow method: the asked map where it is not at hand, and the margin's or one remedy's."""
 

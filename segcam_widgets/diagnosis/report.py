@@ -69,7 +69,9 @@ def control_words(remedy: CamQuery, result: RemedyResult) -> str:
 def verdict(diagnosis: Diagnosis) -> str:
     """One line for the whole: is the map blank, and why."""
     if diagnosis.issues:
-        return f"{'Blank map' if diagnosis.blank else 'Issue'}: {lower(diagnosis.issues[0].title)}"
+        title = diagnosis.issues[0].title
+        named = title.startswith(diagnosis.query.layer)  # a layer's name stays as it is written
+        return f"{'Blank map' if diagnosis.blank else 'Issue'}: {title if named else lower(title)}"
     if diagnosis.is_number:
         kind = "One cell is a number and no map"
     else:
@@ -132,9 +134,9 @@ def _cell(words: str) -> str:
 
 def to_markdown(diagnosis: Diagnosis) -> str:
     """See :meth:`Diagnosis.to_markdown`."""
-    lines = [f"**{verdict(diagnosis)}**", "", _text(diagnosis.subject), ""]
+    lines = [f"**{_text(verdict(diagnosis))}**", "", _text(diagnosis.subject), ""]
     for found in diagnosis.findings:
-        lines += [f"### {found.title} ({found.code}, {found.severity})", "", _text(found.message), ""]
+        lines += [f"### {_text(found.title)} ({found.code}, {found.severity})", "", _text(found.message), ""]
         lines += [
             _text(text) + "\n"
             for text in (found.advice, tried_words(found, diagnosis.query, diagnosis.class_names))

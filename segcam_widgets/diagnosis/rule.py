@@ -1,5 +1,6 @@
 """What a rule is, and the registry of all of them."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -95,7 +96,9 @@ class Rule(ABC):
 
     def finding(self, hit: Hit, severity: Severity, case: Case) -> Finding:
         """A hit in its place."""
-        title = (hit.title or self.title).replace("{layer}", case.query.layer).replace("{class_name}", case.class_name)
+        names = {"{layer}": case.query.layer, "{class_name}": case.class_name}
+        # in one pass: a layer may be called "{class_name}"
+        title = re.sub(r"\{layer\}|\{class_name\}", lambda found: names[found.group()], hit.title or self.title)
         return Finding(
             code=self.code,
             name=self.name,

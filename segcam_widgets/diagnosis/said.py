@@ -4,10 +4,12 @@ import numpy as np
 
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.experiments import Outcome
-from segcam_widgets.diagnosis.words import channels, listed, percent, signed
+from segcam_widgets.diagnosis.words import channels, listed, number, percent
 
 SHIFT = 0.05
 """Change of the image's share of the class that is worth a word."""
+MANY = 10.0
+"""From here on a change of the margin is told in its size, not in per cent."""
 SAME = 0.005
 """Change of the margin that rounds to no per cent."""
 
@@ -35,16 +37,30 @@ def _loses(case: Case, outcome: Outcome) -> str:
     if outcome.turns:
         return f"{percent(outcome.lost)} of {case.class_name} is lost"
     if outcome.lost > 0:
-        return f"{percent(outcome.lost)} of {case.class_name} is lost, its mean margin {_moves(outcome)}"
+        return f"{percent(outcome.lost)} of {case.class_name} is lost, its mean margin {_moves(case, outcome)}"
     if abs(outcome.fall) < SAME:
-        return f"{case.class_name} stays, and its margin with it"
-    return f"{case.class_name} stays, its margin {_moves(outcome)}"
+        return f"{case.class_name} stays, and so does its margin"
+    return f"{case.class_name} stays, its margin {_moves(case, outcome)}"
 
 
-def _moves(outcome: Outcome) -> str:
+def _moves(case: Case, outcome: Outcome) -> str:
     if abs(outcome.fall) < SAME:
         return "stays"
-    return f"{'falls' if outcome.fall > 0 else 'rises'} by {percent(abs(outcome.fall))}"
+    way = "falls" if outcome.fall > 0 else "rises"
+    return f"{way} from nothing" if case.experiments.tied else f"{way} by {_of_its_size(abs(outcome.fall))}"
+
+
+def _of_its_size(fall: float) -> str:
+    """As in "31 %", and where per cent say little, "16 times its size"."""
+    return percent(fall) if fall < MANY else f"{number(fall)} times its size"
+
+
+def moves_margin(case: Case) -> str:
+    """What the largest change of the layer does: "moves the margin by up to 150 % of its size"."""
+    if case.experiments.tied:
+        return "moves the margin, which is zero"
+    change = case.experiments.largest_change
+    return f"moves the margin by up to {_of_its_size(change)}{' of its size' if change < MANY else ''}"
 
 
 def lifted(case: Case) -> str:
@@ -60,8 +76,13 @@ def sunk(case: Case) -> str:
 def switched_off(case: Case) -> str:
     """As in "Switch them off: brick stays, and the whole image becomes brick (30 % before)."."""
     outcome = case.experiments.zero
-    if not case.experiments.carriers.any():  # there is none that could stay
-        region = f"{percent(outcome.region_share)} of the region becomes {case.class_name}"
+    if (
+        case.loses or not case.experiments.carriers.any()
+    ):  # what stays is not the matter, or there is nothing that could
+        share, before = percent(outcome.region_share), case.predicted_share
+        region = f"{share} of the region becomes {case.class_name}"
+        if before > 0:
+            region = f"{share} of the region is {case.class_name} ({percent(before)} before)"
         return f"Switch {_them(case)} off: {region}{_image(case, outcome)}."
     stays = f"{case.class_name} stays" if outcome.lost == 0 else f"{percent(outcome.lost)} of {case.class_name} is lost"
     return f"Switch {_them(case)} off: {stays}{_image(case, outcome)}."
@@ -113,12 +134,12 @@ def evidence(case: Case, *names: str) -> dict[str, float]:
 
 
 def all_numbers(case: Case) -> str:
-    """Every experiment: "12 % is lost when lifted (margin -31 %), 0 % when lowered (margin -2 %), ..."."""
+    """Every experiment: "12 % is lost when lifted (margin falls by 31 %), 0 % when lowered (margin stays), ..."."""
     names = {
         "lift": "is lost when lifted", "sink": "when lowered", "zero": "when switched off", "skip": "without what goes round",
     }  # fmt: skip
     told = [
-        f"{percent(outcome.lost)} {names[name]} (margin {signed(0.0 - 100 * outcome.fall)} %)"
+        f"{percent(outcome.lost)} {names[name]} (margin {_moves(case, outcome)})"
         for name, outcome in case.experiments.judged.items()
     ]
     return ", ".join(told)

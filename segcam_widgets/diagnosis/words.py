@@ -1,5 +1,6 @@
 """Numbers in sentences."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,13 +12,18 @@ SHOWN = 4
 
 
 def number(value: float) -> str:
-    """Three significant digits: "2.09", "-7.8e-05"."""
-    return f"{value:.3g}"
+    """Three significant digits: "2.09", "-7.8e-05", "3030"."""
+    return _plain(f"{value:.3g}")
 
 
 def signed(value: float) -> str:
-    """The same with its sign: "+2.14"."""
-    return f"{value:+.3g}"
+    """The same with its sign: "+2.14"; zero has none."""
+    return _plain(f"{value:+.3g}") if value else "0"
+
+
+def _plain(text: str) -> str:
+    """Thousands without a power of ten: "3.03e+03" as "3030"."""
+    return f"{float(text):{'+' if text.startswith('+') else ''}.0f}" if re.search(r"e\+0[3-5]$", text) else text
 
 
 def numbers(values: Iterable[float]) -> str:

@@ -377,6 +377,7 @@ def test_with_few_channels_all_that_fit_are_listed():
         ("log_probability", 0, 1), ("log_probability", 1, -1),
     }  # fmt: skip
     lines = found.summary().splitlines()
+    assert lines[0].startswith("The likeliest of those that fit is the gradient of ")  # one of many is no claim
     assert lines[0].endswith("With 3 channels many recipes are parallel. All that fit:")
     assert sum(line.count(" over ") for line in lines[1:]) == len(found.matches)
     assert is_recipe(found.nearest, "logit", 0, found.nearest.region)
@@ -390,6 +391,7 @@ def test_one_channel_tells_sign_and_scale_alone():
     assert is_recipe(found.nearest, "logit", 1, found.nearest.region)
     assert len(found.matches) > 20
     assert "With one channel many recipes are parallel." in found.summary()
+    assert found.summary().startswith("One number has a sign and a size and no direction, so nearly any recipe fits.")
 
 
 # ------------------------------------------------------------------ what may be pasted

@@ -2,14 +2,16 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import segcam_widgets as sc
 from segcam_widgets.core.query import CamQuery
-from segcam_widgets.diagnosis import Rule
+from segcam_widgets.diagnosis import RULES, Rule
 from segcam_widgets.diagnosis.remember import Remembering, fingerprint
+from segcam_widgets.diagnosis.report import verdict
 from segcam_widgets.errors import must_be_one_of
 from tests.core.fake_probe import random_network
 from tests.diagnosis import nets
@@ -246,9 +248,8 @@ def test_names_stay_themselves_in_markdown():
     probe.class_names = ("<none>", "__ignore__", "a*b")
     text = sc.diagnose(probe, nets.absence().query).to_markdown()
     assert "Both channels pull \\<none> down (-0.01, -0.01)." in text
-    assert (
-        "### At feat, \\<none> is coded by the absence" in text or "### At feat, <none> is coded by the absence" in text
-    )
+    assert "### At feat, \\<none> is coded by the absence" in text
+    assert text.startswith("**Blank map: at feat, \\<none> is coded by the absence")
     assert "Seg-Grad-CAM of \\<none> at feat" in text
     probe.class_names = ("tail_conv2", "__ignore__", "a*b")  # an underscore inside a word is none of emphasis
     assert "pull tail_conv2 down" in sc.diagnose(probe, nets.absence().query).to_markdown()
@@ -263,6 +264,17 @@ def test_names_with_braces_stay_themselves_in_titles():
         sc.diagnose(probe, nets.absence().query).headline.title
         == "At feat, {layer} is coded by the absence of features"
     )
+
+
+def test_a_layers_name_with_braces_and_capitals_stays_itself():
+    rule = RULES["SC104"]
+    case = nets.dead().case()
+    hit = rule.check(case)
+    case.query = replace(case.query, layer="{class_name}")
+    assert rule.finding(hit, "issue", case).title == "{class_name} is zero everywhere on this image"
+    diagnosis = replace(nets.dead().diagnose(), query=replace(nets.dead().query, layer="Feat"))
+    named = replace(diagnosis.headline, title="Feat is zero everywhere on this image")
+    assert verdict(replace(diagnosis, findings=(named,))) == "Blank map: Feat is zero everywhere on this image"
 
 
 def test_html_is_escaped_and_keeps_the_pages_colours():
@@ -390,3 +402,19 @@ def test_the_demos_other_classes_are_calm(demo):
         assert [f.code for f in diagnosis.findings] == ["SC204"]
         assert diagnosis.headline.title == "At tail_convT2, all weights are negative and the map shows the region"
         assert diagnosis.headline.evidence["gain"] >= 0.3
+
+
+@pytest.mark.parametrize("score", [None, "logit", "centered_logit", "log_odds", "log_probability"])
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_it_costs_and_that_every_number_is_one(make, score):
+    """At most six pullbacks and six replays, and nothing in the evidence that JSON cannot hold."""
+    net = make()
+    if net.multilabel and score not in (None, "logit", "log_probability"):
+        pytest.skip("classes do not compete")
+    for region in (net.query.region, sc.Everything(), nets.INSIDE):
+        asked = net.but(region=region) if score is None else net.but(region=region, score=score)
+        probe = asked.probe
+        diagnosis = sc.diagnose(probe, asked.query)
+        assert probe.calls["pullback"] <= 6
+        assert probe.calls["replay"] <= 6
+        assert all(np.isfinite(value) for finding in diagnosis.findings for value in finding.evidence.values())

@@ -234,3 +234,14 @@ def test_a_diagnosis_replays_a_blank_map_seven_times_at_most_and_no_other(make):
     probe = net.probe
     diagnosis = sc.diagnose(probe, net.query)
     assert probe.calls["replay"] <= (7 if diagnosis.blank else 0)
+
+
+def test_a_tie_is_not_divided_by():
+    """Class 0 and grass are level in the region: what is lost of nothing has no size, and is told so."""
+    probe = nets.rounded().but(bias=inside(offset(-3), offset(-9))).probe
+    case = nets.Case(probe, sc.CamQuery("feat", 0))
+    assert case.experiments.tied
+    assert abs(case.experiments.lift.fall) < 1e7
+    assert abs(case.experiments.zero.fall) < 1e7
+    message = next(f for f in sc.diagnose(probe, sc.CamQuery("feat", 0)).findings if f.code == "SC107").message
+    assert "moves the margin, which is zero." in message

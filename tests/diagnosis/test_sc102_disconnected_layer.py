@@ -33,7 +33,7 @@ def test_units_that_are_closed_are_told_by_the_replays():
     assert finding.title == "At feat, no gradient comes back to the region"
     assert finding.evidence["largest_change"] == pytest.approx(1.5)
     assert "units between are closed or full at this image." in finding.message
-    assert "moves the margin by up to 1.5 of itself" in finding.message
+    assert "moves the margin by up to 150 % of its size" in finding.message
 
 
 @pytest.mark.parametrize(("weight", "changes"), [(0.99e-4, False), (1.01e-4, True)])
@@ -147,3 +147,11 @@ def test_a_relu_that_is_closed_in_the_region(opens):
     assert finding.code == "SC102"
     assert finding.evidence["path"]
     assert ("no gradient comes back" in finding.title) == opens
+
+
+def test_occlusion_behind_closed_units_is_not_blank_for_want_of_a_gradient():
+    """Of four channels that are closed inside, and open elsewhere, no window that is switched off tells the region anything."""
+    diagnosis = nets.closed().but(method="ablation-cam").diagnose()
+    assert diagnosis.headline.code == "SC205"
+    tip = fired(diagnosis, "SC102")
+    assert (tip.severity, tip.title) == ("tip", "At feat, no gradient comes back to the region")

@@ -19,7 +19,7 @@ def test_fires_on_gradients_and_names_where_they_start_on_their_way_back():
     net = nets.dead().but(bend=nets.root())
     finding = fired(net.diagnose(), "SC103")
     assert finding.evidence == {"non_finite_gradients": 200}
-    assert "in the gradients, beginning on the way back at layer feat" in finding.message
+    assert "in the gradients: on the way back, what follows layer feat makes them" in finding.message
 
 
 def test_fires_on_logits():

@@ -27,7 +27,7 @@ def test_another_layer_when_asked_to_be_thorough():
 def test_quiet_where_one_channel_lives():
     activations = np.zeros((nets.SIZE, nets.SIZE, 2))
     activations[4, 4, 1] = 1e-3  # however small: small is measured beside the layer's largest
-    assert passed(nets.dead().but(activations=activations).diagnose(), "SC104") == "1 of 2 channels are live"
+    assert passed(nets.dead().but(activations=activations).diagnose(), "SC104") == "1 of 2 channels is live"
 
 
 def test_what_goes_round_and_a_class_that_loses_are_said_besides():

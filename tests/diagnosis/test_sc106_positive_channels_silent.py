@@ -44,7 +44,7 @@ def test_a_tenth_of_the_largest_weight_counts(weight, counts):
     diagnosis = net.diagnose()
     assert diagnosis.headline.code == ("SC205" if counts else "SC106")
     if counts:
-        assert passed(diagnosis, "SC106") == "1 of 2 channels with a positive weight are live"
+        assert passed(diagnosis, "SC106") == "1 of 2 channels with a positive weight is live"
     else:
         assert "The 3 live channels hardly pull it up." in diagnosis.headline.message
 
@@ -61,7 +61,7 @@ def test_another_layer_when_asked_to_be_thorough():
 
 def test_quiet():
     assert passed(nets.absence().diagnose(), "SC106") == "no channel has a positive weight that counts"
-    assert passed(nets.outweighed().diagnose(), "SC106") == "1 of 1 channels with a positive weight are live"
+    assert passed(nets.outweighed().diagnose(), "SC106") == "1 of 1 channel with a positive weight is live"
 
 
 def test_not_applicable():

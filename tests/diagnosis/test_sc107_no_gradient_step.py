@@ -13,8 +13,8 @@ def test_fires_and_names_the_step():
     finding = headline(nets.rounded(), "SC107")
     assert finding.title == "After feat, a step lets no gradient through"
     assert finding.message == (
-        "The gradient of every class is zero at feat, and yet the layer counts: changed, it moves the margin by up to 1.5 of "
-        "itself. bent (Round) lets no gradient through."
+        "The gradient of every class is zero at feat, and yet the layer counts: changed, it moves the margin by up to 150 % "
+        "of its size. bent (Round) lets no gradient through."
     )
     assert finding.evidence == {"largest_change": pytest.approx(1.5), "steps": 1}
 
@@ -81,3 +81,15 @@ def test_on_a_keras_cascade_that_thresholds_its_first_stage(step):
     assert "gate" in finding.message
     assert finding.evidence["largest_change"] > 1e-3
     assert "closed" not in finding.message
+
+
+def test_a_map_that_is_made_without_a_gradient_is_not_blank_for_want_of_one():
+    """Rounded absence: Ablation-CAM switches channels off, and its map is blank as the gradient's would be without rounding."""
+    net = nets.absence().but(activations=inside([1.1, 0.2], nets.textured()), bend=Round(), method="ablation-cam")
+    diagnosis = net.diagnose()
+    assert diagnosis.blank
+    assert diagnosis.headline.code == "SC205"
+    step = next(f for f in diagnosis.findings if f.code == "SC107")
+    assert step.severity == "tip"
+    assert "Ablation-CAM needs no gradient" in step.advice
+    assert headline(net.but(method="seg-grad-cam"), "SC107").advice.endswith("Ablation-CAM, Score-CAM, occlusion.")

@@ -16,8 +16,10 @@ def test_heads_a_blank_map_where_the_margins_is_not():
     assert finding.evidence["negative_weights_logit"] == 2
     assert finding.evidence["negative_weights_margin"] == 0
     assert finding.evidence["margin_positive_share"] == 1
-    assert "falls with what the layer shows (2 of 2 weights are negative)" in finding.message
-    assert "100 % of the map positive" in finding.message
+    assert finding.message.startswith(
+        "Of the 2 weights of the raw logit of brick all are negative, and its map is blank; of those of its margin over the "
+        "strongest rival none is, and 100 % of the map is positive."
+    )
 
 
 def test_the_remedy_is_the_margin():
@@ -118,5 +120,24 @@ def test_a_margin_that_is_not_finite_judges_nothing():
 def test_a_raw_logit_that_does_not_fall_is_not_said_to():
     """Class 0 has weights of zero: its logit is its bias, and its rivals fall."""
     finding = headline(nets.shifted().but(kernel=np.array([[0.0, -3, -4], [0.0, -5, -6]])), "SC202")
-    assert "does not rise with what the layer shows (0 of 2 weights are negative)" in finding.message
-    assert "falls with" not in finding.message
+    assert "Of the 2 weights of the raw logit of brick none is negative, and its map is blank" in finding.message
+
+
+def test_a_margin_that_falls_on_average_is_not_said_to_rise():
+    """At one pixel the rival falls more than class 0, and there the margin's pixelwise map is positive; elsewhere less."""
+    bias = np.full((nets.SIZE, nets.SIZE, 3), [9.0, 0, -99])
+    bias[4, 4] = [9, -99, 0]
+    net = nets.Net(np.ones((nets.SIZE, nets.SIZE, 1)), np.array([[-1.0, -0.5, -3]]), bias)
+    finding = headline(net.but(score="logit", method="hirescam"), "SC202")
+    assert finding.evidence["negative_weights_margin"] == 1
+    assert "of those of its margin over the strongest rival 1 is, and" in finding.message
+    assert "falls more" not in finding.message
+
+
+def test_where_nothing_sets_them_apart_there_is_no_ratio():
+    """Class and rival have the same weights: all is common, and a ratio to nothing is no number."""
+    finding = tip(
+        nets.healthy().but(kernel=np.array([[5.0, 5, 0], [5.0, 5, 0]]), score="logit", region=sc.Everything()), "SC202"
+    )
+    assert "nothing sets them apart" in finding.message
+    assert finding.evidence == {}

@@ -224,3 +224,24 @@ def test_a_single_class_and_several_sigmoids():
     finding = sc.diagnose(probe, sc.CamQuery("image", 0, INSIDE, score="logit")).headline
     assert (finding.code, finding.title) == ("SC205", "Less of image speaks for class 0; no pixel hangs on it")
     assert headline(nets.absence().but(multilabel=True), "SC205").title == TURNS
+
+
+def test_a_leaning_absence_that_costs_pixels_says_how_many():
+    """Of 24 pixels six are barely ahead: lifted they are lost, a quarter of them all, and the margin falls by more."""
+    net = nets.leaning_absence()
+    bias = np.full((SIZE, SIZE, 3), offset(9))
+    bias[3, 2:8, 0] = 1
+    finding = headline(net.but(bias=bias), "SC205")
+    assert finding.evidence["lift_lost"] == pytest.approx(0.25)
+    assert finding.title == "Less of feat speaks for brick; 25 % of its pixels hang on it"
+    assert "25 % of brick is lost, its mean margin falls by" in finding.message
+
+
+def test_where_some_of_the_region_is_the_class_it_still_says_what_becomes_of_the_region():
+    """A quarter of the whole image is brick: that it stays is not what the tip is about."""
+    finding = fired(nets.absence().but(region=sc.Everything()).diagnose(), "SC205")
+    assert finding.severity == "tip"
+    assert (
+        "Switch them off: 100 % of the region is brick (24 % before), and the whole image becomes brick"
+        in finding.message
+    )

@@ -129,3 +129,11 @@ def test_not_applicable():
     assert not_applicable(nets.healthy().diagnose(), "SC208") == "the map is neither blank nor faint"
     assert not_applicable(nets.shifted().diagnose(), "SC208") == "the margin's map is not blank"
     assert not_applicable(nets.dead().diagnose(), "SC208") == "every channel is zero here"
+
+
+def test_what_is_not_stronger_is_not_said_to_be():
+    """Against the midpoint the map is blank; with zero, which the products are of, the positive ones weigh more."""
+    net = nets.Net(inside([3, 2], [3, 2]), pull(1, -1), offset(9)).but(region=nets.INSIDE, baseline="midpoint")
+    diagnosis = net.diagnose()
+    assert diagnosis.blank
+    assert passed(diagnosis, "SC208") == "all positive products sum to +3, all negative ones to -2"

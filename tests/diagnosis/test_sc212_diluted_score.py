@@ -118,3 +118,21 @@ def test_quiet_and_without_a_further_query():
     diagnosis = sc.diagnose(probe, net.query)
     assert passed(diagnosis, "SC212") == "outputs that are never used hold 0 % of what the score subtracts"
     assert probe.calls["pullback"] == 1
+
+
+def test_where_the_margins_map_is_blank_as_well_it_says_so():
+    """Circle of the question: what speaks for it rather than for unused outputs is everywhere, and against its rival nothing."""
+    net = nets.absence()
+    kernel = np.zeros((2, 5))
+    kernel[:, 0], kernel[:, 2:] = -1, -9
+    net = net.but(kernel=kernel, bias=np.array([2.0, 0, -99, -99, -99]), score="centered_logit")
+    finding = tip(net, "SC212")
+    assert "the map is blank." in finding.message
+    assert "gain" not in finding.message
+    assert "has a reason of its own" in finding.advice
+
+
+def test_where_the_region_is_everything_there_is_no_gain_to_tell():
+    finding = fired(nets.diluted().but(region=sc.Everything()).diagnose(), "SC212")
+    assert not {"gain", "margin_gain"} & set(finding.evidence)
+    assert all(np.isfinite(value) for value in finding.evidence.values())

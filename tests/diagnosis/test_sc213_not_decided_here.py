@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from tests.diagnosis import nets
@@ -9,8 +10,8 @@ def test_fires_where_nothing_that_is_done_to_the_layer_moves_the_class():
     finding = headline(nets.not_decided(), "SC213")
     assert finding.title == "At feat, brick is not decided"
     assert finding.message.startswith(
-        "Lift both channels to what they are elsewhere: brick stays, and its margin with it. Lower both channels to what they "
-        "are elsewhere: brick stays, and its margin with it. Switch them off: brick stays."
+        "Lift both channels to what they are elsewhere: brick stays, and so does its margin. Lower both channels to what they "
+        "are elsewhere: brick stays, and so does its margin. Switch them off: brick stays."
     )
     assert finding.evidence["lift_fall"] == pytest.approx(0.015 / 8.98, rel=1e-4)
     assert finding.evidence["level"] > 0.1
@@ -19,7 +20,7 @@ def test_fires_where_nothing_that_is_done_to_the_layer_moves_the_class():
 def test_without_a_rest_channels_go_to_their_extremes_and_no_level_is_told():
     finding = headline(nets.always(), "SC213")
     assert finding.message.startswith(
-        "Lift both channels to the largest value they take: brick stays, and its margin with it. Lower both channels to the "
+        "Lift both channels to the largest value they take: brick stays, and so does its margin. Lower both channels to the "
         "least value they take:"
     )
     assert "level" not in finding.evidence
@@ -57,3 +58,13 @@ def test_not_applicable():
     assert not_applicable(nets.healthy().diagnose(), "SC213") == "the map is not blank"
     assert not_applicable(nets.dead().diagnose(), "SC213") == "every channel is zero here"
     assert not_applicable(nets.nowhere().diagnose(), "SC213") == "the region has no pixel"
+
+
+def test_where_part_of_the_class_hangs_on_the_layer_it_is_not_said_to_decide_nothing():
+    """Of 24 pixels six are barely ahead: lifted they are lost, and of the mean margin a fiftieth."""
+    bias = np.full((nets.SIZE, nets.SIZE, 3), offset(9))
+    bias[3, 2:8, 0] = 0.021
+    finding = headline(nets.not_decided().but(bias=bias), "SC213")
+    assert finding.evidence["lift_lost"] == pytest.approx(0.25)
+    assert finding.title == "At feat, most of brick is not decided"
+    assert "nothing to explain" not in finding.advice

@@ -21,7 +21,7 @@ def test_fires_on_a_gain_below_zero():
     }  # fmt: skip
     assert (
         finding.message
-        == "The region is 24 % of the image and holds 14 % of what is positive in the map (gain -0.136)."
+        == "The region is 24 % of the image and holds 14 % of what is positive in the map, less than its share (gain -0.136)."
     )
     assert numbers_in_message(finding, "gain")
     assert not net.diagnose().issues

@@ -61,3 +61,29 @@ def test_where_the_first_softmax_is_sure():
 @pytest.mark.keras
 def test_one_softmax_is_one():
     assert passed(sc.diagnose(twice(1.0, second=False), sc.CamQuery("feat", 0, sc.Everything())), "SC216")
+
+
+@pytest.mark.keras
+def test_where_the_first_softmax_is_sure_of_one_class_everywhere():
+    """Logits of 1, 0, 0 at every pixel could be biases; that a softmax made them the network tells."""
+    import keras
+
+    image = keras.Input((16, 16, 1))
+    x = keras.layers.Conv2D(3, 3, padding="same", activation="relu", name="feat")(image)
+    x = keras.layers.Conv2D(3, 1, activation="softmax", bias_initializer=ahead(), name="cls")(x)
+    probe = sc.open_probe(keras.Model(image, keras.layers.Softmax(name="again")(x)), np.ones((16, 16, 1)))
+    assert np.ptp(probe.logits, (0, 1)).max() < 1e-6
+    assert fired(sc.diagnose(probe, sc.CamQuery("feat", 0, sc.Everything())), "SC216")
+    plain = keras.layers.Conv2D(3, 1, kernel_initializer="zeros", bias_initializer=ahead(1.0), name="cls")
+    x = keras.layers.Conv2D(3, 3, padding="same", activation="relu", name="feat")(image)
+    probe = sc.open_probe(keras.Model(image, keras.layers.Softmax(name="once")(plain(x))), np.ones((16, 16, 1)))
+    assert "nothing says that a softmax made them" in passed(
+        sc.diagnose(probe, sc.CamQuery("feat", 0, sc.Everything())), "SC216"
+    )
+
+
+def ahead(bias=99.0):
+    """Class 0 is ahead everywhere."""
+    import keras
+
+    return keras.initializers.Constant(np.array([bias, 0.0, 0.0]))

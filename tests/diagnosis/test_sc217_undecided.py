@@ -14,7 +14,7 @@ def test_fires_where_more_and_less_both_take_the_class_away():
     assert finding.title == "At feat, the experiments do not agree on why the map of brick is blank"
     assert finding.message == (
         "Lift the one channel to what it is elsewhere: 100 % of brick is lost. Lower the one channel to what it is elsewhere: "
-        "brick stays, and its margin with it. Switch it off: 100 % of brick is lost. No single cause explains all of this."
+        "brick stays, and so does its margin. Switch it off: 100 % of brick is lost. No single cause explains all of this."
     )
     assert {"lift_lost", "sink_lost", "zero_lost", "level"} <= finding.evidence.keys()
     assert finding.remedy is None
@@ -68,7 +68,7 @@ def test_what_is_lost_in_part_is_said_with_its_margin():
     assert lifted(0.25, 0.3) == start + "25 % of brick is lost, its mean margin falls by 30 %."
     assert lifted(0.5, 0.3) == start + "50 % of brick is lost."
     assert lifted(0.0, 0.3) == start + "brick stays, its margin falls by 30 %."
-    assert lifted(0.0, 0.001) == start + "brick stays, and its margin with it."
+    assert lifted(0.0, 0.001) == start + "brick stays, and so does its margin."
 
 
 def test_quiet():

@@ -4,10 +4,12 @@ import numpy as np
 
 from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.experiments import Outcome
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import Remedy, other_baselines, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.rules.weighed import NUMBERS, because, pulls
+from segcam_widgets.diagnosis.words import percent
 
 ADVICE = (
     "Zero is Grad-CAM's point of comparison. Compared with the channel's mean over the image, or with the midpoint between "
@@ -47,8 +49,13 @@ class CodedByAbsence(Rule):
             ADVICE,
             self._remedy(case),
             tuple(int(k) for k in np.flatnonzero(case.live)),
-            title="" if lift.turns else "Less of {layer} speaks for {class_name}; no pixel hangs on it",
+            title="" if lift.turns else f"Less of {{layer}} speaks for {{class_name}}; {self._hangs(lift)}",
         )
+
+    @staticmethod
+    def _hangs(lift: Outcome) -> str:
+        """How many pixels hang on a level that only leans: "no pixel hangs on it", "30 % of its pixels hang on it"."""
+        return f"{percent(lift.lost)} of its pixels hang on it" if lift.lost > 0 else "no pixel hangs on it"
 
     def _elsewhere(self, case: Case) -> Hit:
         """The class is not predicted here, and would be with the layer off."""

@@ -3,7 +3,7 @@
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, channels
+from segcam_widgets.diagnosis.words import capital, channels, counted
 
 
 class DeadChannels(Rule):
@@ -17,7 +17,7 @@ class DeadChannels(Rule):
         count = case.live.size
         alive = int(case.live.sum())
         if alive:
-            return f"{alive} of {count} channels are live"
+            return f"{alive} of {counted(count, 'channel')} {'is' if alive == 1 else 'are'} live"
         who = capital(channels(range(count), count))
         return Hit(
             f"{who} of {case.query.layer} {'is' if count == 1 else 'are'} zero everywhere on this image, so every map at this "

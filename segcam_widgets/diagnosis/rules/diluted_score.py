@@ -54,8 +54,9 @@ class DilutedScore(Rule):
         margin_map = case.judged
         verb = "subtract" if score == "log_odds" else "subtracts"
         compared = (
-            f"Compared with the strongest rival at each pixel, the map is {percent(margin_map.positive_share)} positive"
-            + ("" if np.isnan(margin_map.gain) else f" (gain {margin_map.gain:.2f})")
+            "Compared with the strongest rival at each pixel, the map is "
+            + ("blank" if margin_map.is_empty else f"{percent(margin_map.positive_share)} positive")
+            + ("" if margin_map.is_empty or np.isnan(margin_map.gain) else f" (gain {margin_map.gain:.2f})")
             + "."
         )
         return Hit(
@@ -65,10 +66,14 @@ class DilutedScore(Rule):
                 "unused_outputs": int(idle.sum()),
                 "share_of_unused": share,
                 "margin_positive_share": margin_map.positive_share,
-                "gain": case.asked.gain,
-                "margin_gain": margin_map.gain,
+                **({} if np.isnan(case.asked.gain) else {"gain": case.asked.gain, "margin_gain": margin_map.gain}),
             },
-            "Ask for the margin: at each pixel it compares with the one class that is nearest to winning.",
+            "Ask for the margin: at each pixel it compares with the one class that is nearest to winning."
+            + (
+                " That its map is blank has a reason of its own, which its diagnosis tells."
+                if margin_map.is_empty
+                else ""
+            ),
             try_queries(case, margin(case)),
         )
 

@@ -1,10 +1,11 @@
 """SC102: nothing that the layer does reaches the region."""
 
+from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.decide import STIRS
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import listed, number
+from segcam_widgets.diagnosis.words import listed
 
 
 class DisconnectedLayer(Rule):
@@ -65,8 +66,8 @@ class DisconnectedLayer(Rule):
         """What the replays tell of it."""
         if change >= STIRS:
             return (
-                f"units between are closed or full at this image. Changed enough, the layer does count: it moves the margin by "
-                f"up to {number(change)} of itself."
+                "units between are closed or full at this image. Changed enough, the layer does count: it "
+                f"{said.moves_margin(case)}."
             )
         if case.tail.zero_weights:
             steps = case.tail.zero_weights

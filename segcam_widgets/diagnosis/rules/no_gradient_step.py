@@ -1,10 +1,13 @@
 """SC107: a step on the way to the logits lets no gradient through."""
 
+from segcam_widgets.core.methods import METHODS
+from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
+from segcam_widgets.diagnosis.decide import STIRS
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import listed, number
+from segcam_widgets.diagnosis.words import listed, percent
 
 
 class NoGradientStep(Rule):
@@ -24,13 +27,15 @@ class NoGradientStep(Rule):
         if not steps:
             return "every step after the layer has a gradient"
         change = case.experiments.largest_change
-        if not case.says(self.code):
-            return f"changing the layer moves the margin by {number(change)} of itself: nothing comes through at all"
+        if change < STIRS:
+            return f"changing the layer moves the margin by {percent(change)} of its size: nothing comes through at all"
         named = listed(f"{step} ({operation})" for step, operation in steps.items())
         return Hit(
-            f"The gradient of every class is zero at {case.query.layer}, and yet the layer counts: changed, it moves the margin "
-            f"by up to {number(change)} of itself. {named} lets no gradient through.",
+            f"The gradient of every class is zero at {case.query.layer}, and yet the layer counts: changed, it "
+            f"{said.moves_margin(case)}. {named} lets no gradient through.",
             {"largest_change": change, "steps": len(steps)},
-            "Choose a layer behind that step, or a method that needs no gradient: Ablation-CAM, Score-CAM, occlusion.",
+            "Choose a layer behind that step, or a method that needs no gradient: Ablation-CAM, Score-CAM, occlusion."
+            if case.made_of_gradient
+            else f"{METHODS[case.query.method].title} needs no gradient here; a method that does has a map of zeros.",
             try_layers(case, other_layers(case, after=True)),
         )

@@ -24,8 +24,9 @@ class NonFinite(Rule):
         advice = (
             "The network computes in 16 bits, whose largest number is 65504: compute in float32."
             if half
-            else "Check the input's range and the weights of that layer: a division by zero, a square root or logarithm at "
-            "zero, weights that diverged in training. Computing in float32 helps where 16 bits overflow."
+            else "Check the input's range and the weights of the layer that is named, or of what follows it: a division by "
+            "zero, a square root or logarithm at zero, weights that diverged in training. Computing in float32 helps where 16 "
+            "bits overflow."
         )
         return Hit(message, {f"non_finite_{key}": count for key, count in case.nonfinite.items()}, advice)
 
@@ -42,4 +43,4 @@ class NonFinite(Rule):
         except SegCamError:
             return ""
         broken = [name for name, found in swept.items() if not np.isfinite(found.weights).all()]
-        return f", beginning on the way back at layer {broken[-1]}" if broken else ""
+        return f": on the way back, what follows layer {broken[-1]} makes them" if broken else ""

@@ -31,8 +31,8 @@ class PaddingArtefact(Rule):
             return f"{percent(inner / total)} of the positive mass is inside"
         border = positive.size - positive[1:-1, 1:-1].size
         return Hit(
-            f"All that is positive in the map lies in its {border} border cells of {positive.size}: there the convolutions see "
-            "the padding beyond the edge.",
+            f"All that is positive in the map lies in its {border} border cells of {positive.size}. Where convolutions pad "
+            "the image, these cells differ from all others for that alone.",
             {"border_cells": border, "cells": positive.size, "positive_share": case.asked.positive_share},
             "Do not read the border. Choose another layer, or a region away from the edge.",
         )

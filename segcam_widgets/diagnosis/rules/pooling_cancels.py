@@ -3,13 +3,14 @@
 import numpy as np
 
 from segcam_widgets.core.explanation import is_empty
+from segcam_widgets.core.methods import METHODS
 from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_method, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.rules.weighed import NUMBERS, because, pulls
-from segcam_widgets.diagnosis.words import number, signed
+from segcam_widgets.diagnosis.words import number
 
 
 class PoolingCancels(Rule):
@@ -30,7 +31,29 @@ class PoolingCancels(Rule):
         live = tuple(int(k) for k in np.flatnonzero(case.live))
         about = f"{pulls(case)} {said.sunk(case)}"
         numbers = said.evidence(case, *NUMBERS)
-        if not case.arithmetic.channels_carry:
+        if not (case.arithmetic.channels_carry and self._lost_by_averaging(case)):
+            return self._otherwise(case, about)
+        agreement = self._agreement(case)
+        return Hit(
+            f"{about} Cell by cell the gradient goes with what is there, and its average over the map does not: the average "
+            f"keeps {number(agreement)} of its size. {said.parts(case)}",
+            {**numbers, "mean_over_size": agreement},
+            "HiResCAM multiplies gradient and activation cell by cell, without the average.",
+            try_queries(case, other_method(case, "hirescam")),
+            live,
+        )
+
+    @staticmethod
+    def _lost_by_averaging(case: Case) -> bool:
+        """Whether the map of the averaged gradient is blank, and not that of the method's own weights alone."""
+        return is_empty((case.pooled_gradients() * case.judged.activations).sum(-1))
+
+    @staticmethod
+    def _otherwise(case: Case, about: str) -> Hit:
+        """What is there is needed, and averaging is not why the map does not show it."""
+        live, numbers = tuple(int(k) for k in np.flatnonzero(case.live)), said.evidence(case, *NUMBERS)
+        forecast = case.experiments.forecast_of_sink(case.judged.gradients)
+        if forecast > 0 and not case.arithmetic.channels_carry:
             return Hit(
                 f"{about} Yet the gradient asks for less of it: the class needs what is here, and a little more would hurt it. "
                 "A gradient tells of small changes, the replay of a large one.",
@@ -39,24 +62,15 @@ class PoolingCancels(Rule):
                 channels=live,
                 title="At {layer}, what is there is needed, and more of it would hurt",
             )
-        agreement = self._agreement(case)
-        together = float((case.judged.gradients * case.judged.activations).sum(dtype=np.float64))
-        averaged = is_empty((case.judged.pooled_gradients * case.judged.activations).sum(-1))
-        lost = (
-            f"with the gradient's average over the map, which keeps {number(agreement)} of its size, they are nowhere above zero"
-            if averaged
-            else "this method does not show it"
-        )
+        agrees = " The gradient says the same: with less of it the score falls." if forecast < 0 else ""
+        title = METHODS[case.query.method].title
         return Hit(
-            f"{about} Cell by cell, the products of gradient and activation sum to {signed(together)}; {lost}. "
-            f"{said.parts(case)}",
-            {**numbers, "mean_over_size": agreement, "sum_of_products": together},
-            "HiResCAM multiplies gradient and activation cell by cell, without the average.",
-            try_queries(case, other_method(case, "hirescam")),
+            f"{about}{agrees} The weights that {title} gives the channels do not show it.",
+            numbers,
+            "Trust the replay, and look at the map of another method.",
+            try_queries(case, (*other_method(case, "seg-grad-cam"), *other_method(case, "hirescam"))),
             live,
-            title=""
-            if averaged
-            else "At {layer}, this map loses the evidence for {class_name} that is there cell by cell",
+            title=f"At {{layer}}, what is there is needed, and {title} does not show it",
         )
 
     @staticmethod

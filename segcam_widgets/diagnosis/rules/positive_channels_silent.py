@@ -9,7 +9,7 @@ from segcam_widgets.diagnosis.case import STRONG, Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, channels, verb
+from segcam_widgets.diagnosis.words import capital, channels, counted, verb
 
 
 class PositiveChannelsSilent(Rule):
@@ -18,7 +18,7 @@ class PositiveChannelsSilent(Rule):
     code, name, title = "SC106", "positive-channels-silent", "At {layer}, the channels for {class_name} are silent here"
     holds = (
         "a blank map; some channel has a positive weight of 0.1 max|w| or more, and every such channel is dead: max|A_k| <= 1e-6 "
-        "max|A|. As a headline also: the experiments lean towards absence, and no pixel hangs on it"
+        "max|A|. As a headline also: the experiments lean towards absence: under half of the pixels hang on it"
     )
     needs = ("map", "live", "blank")
 
@@ -31,7 +31,8 @@ class PositiveChannelsSilent(Rule):
         if not strong.any():
             return "no channel has a positive weight that counts"
         if not case.arithmetic.positive_silent:
-            return f"{int((strong & case.live).sum())} of {int(strong.sum())} channels with a positive weight are live"
+            alive, some = int((strong & case.live).sum()), counted(int(strong.sum()), "channel")
+            return f"{alive} of {some} with a positive weight {'is' if alive == 1 else 'are'} live"
         rising, live = np.flatnonzero(strong), np.flatnonzero(case.live)
         who = capital(channels(rising, case.live.size))
         others = "The one live channel" if live.size == 1 else f"The {live.size} live channels"

@@ -6,7 +6,7 @@ from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import margin, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import number, percent
+from segcam_widgets.diagnosis.words import counted, number, percent
 
 MOST = 1.0
 """The common part counts from where it is as large as what sets the class apart."""
@@ -32,12 +32,11 @@ class SharedLogitShift(Rule):
         raw, apart = case.asked.pooled_gradients, case.judged.pooled_gradients
         if not case.says(self.code):
             return self._tip(case, raw, apart)
-        down = "does not rise" if not (raw < 0).any() else "falls" if (raw <= 0).all() else "mostly falls"
         return Hit(
-            f"The raw logit of {case.class_name} {down} with what the layer shows ({int((raw < 0).sum())} of {raw.size} weights "
-            "are negative), but that of its strongest rival falls more: what the layer shows sets the class above its rival "
-            f"(margin: {int((apart < 0).sum())} of {apart.size} weights negative, {percent(case.judged.positive_share)} of the "
-            "map positive). The network predicts by differences of logits, so the sign of one logit's gradient means nothing.",
+            f"Of the {counted(raw.size, 'weight')} of the raw logit of {case.class_name} {_negative(raw)} negative, and its map "
+            f"is blank; of those of its margin over the strongest rival {_negative(apart)}, and "
+            f"{percent(case.judged.positive_share)} of the map is positive. The two differ by what the layer does to the rival, "
+            "too. The network predicts by differences of logits, so the sign of one logit's gradient means nothing.",
             {
                 "negative_weights_logit": int((raw < 0).sum()),
                 "negative_weights_margin": int((apart < 0).sum()),
@@ -67,7 +66,15 @@ class SharedLogitShift(Rule):
         return Hit(
             f"What the layer shows moves the logit of {case.class_name} and that of its strongest rival alike: the common part "
             f"of the weights is {times}. A softmax cannot see that part, and the raw logit's map shows it.",
-            {"shared_over_margin": ratio},
+            {} if np.isinf(ratio) else {"shared_over_margin": ratio},
             "Ask for the margin, which has no common part (Lerma & Lucas, arXiv 2307.03305).",
             title="At {layer}, {class_name} shares most of its weights with its strongest rival",
         )
+
+
+def _negative(weights: "np.ndarray") -> str:
+    """How many: "all are", "1 is", "none is"."""
+    below = int((weights < 0).sum())
+    if below == weights.size > 1:
+        return "all are"
+    return f"{below or 'none'} {'is' if below < 2 else 'are'}"

@@ -26,7 +26,7 @@ class StrongerOutside(Rule):
             return f"the gain is {number(explanation.gain)}"
         return Hit(
             f"The region is {percent(explanation.region_share)} of the image and holds {percent(explanation.focus)} of what is "
-            f"positive in the map (gain {number(explanation.gain)}).",
+            f"positive in the map, less than its share (gain {number(explanation.gain)}).",
             {"focus": explanation.focus, "region_share": explanation.region_share, "gain": explanation.gain},
             "Do not read it as a picture of the region. What decides may really lie outside; a pooled weight is the same "
             "everywhere and cannot tell. Compare another layer, or HiResCAM.",

@@ -16,8 +16,8 @@ class TwoSoftmaxes(Rule):
 
     code, name, title = "SC216", "two-softmaxes", "The network applies softmax twice"
     holds = (
-        "a softmax head, two classes or more, and logits that differ from pixel to pixel, are never negative, and sum to one at "
-        "every pixel"
+        "a softmax head, two classes or more, and logits that are never negative, sum to one at every pixel, and differ from "
+        "pixel to pixel or come out of a softmax after the layer"
     )
     needs = ("logits",)
     in_list = False
@@ -29,8 +29,10 @@ class TwoSoftmaxes(Rule):
             return self.not_here("the head is no softmax over two classes or more")
         away = float(np.abs(logits.sum(-1, dtype=np.float64) - 1).max())
         varies = float(np.ptp(logits, (0, 1)).max())
-        if logits.min() < 0 or away > SUM or varies <= SUM:  # biases alone may add up to one, the same everywhere
+        if logits.min() < 0 or away > SUM:
             return "the logits are no probabilities"
+        if varies <= SUM and not self._before(case):  # biases alone may add up to one, the same everywhere
+            return "the logits are the same everywhere, and nothing says that a softmax made them"
         return Hit(
             "What enters the last softmax is a probability already: never below zero, and one in sum at every pixel. The "
             f"predicted probabilities therefore lie between {number(float(case.probe.probabilities.min()))} and "
@@ -40,3 +42,8 @@ class TwoSoftmaxes(Rule):
             "Take one of the two away and train again. To look at this network as it is, build a model that ends before its "
             "first softmax.",
         )
+
+    @staticmethod
+    def _before(case: Case) -> bool:
+        """Whether a softmax stands between the layer and the logits: sure everywhere, it gives the same everywhere."""
+        return not case.lacks("layer") and "Softmax" in case.tail.curved.values()
