@@ -34,8 +34,8 @@ def test_of_a_method_that_takes_no_plain_average_none_is_spoken_of():
     case = net.case()
     case.judged.__dict__["pooled_gradients"] = np.ones(1)
     finding = RULES["SC203"].look(case)
-    assert finding.title == "At {layer}, this map loses the evidence for {class_name} that is there cell by cell"
-    assert "this method does not show it" in finding.message
+    assert finding.title == "At {layer}, what is there is needed, and Seg-Grad-CAM does not show it"
+    assert "average" not in finding.message
 
 
 def test_past_a_peak_it_says_that_more_would_hurt_and_offers_nothing():

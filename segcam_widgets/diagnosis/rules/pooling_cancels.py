@@ -10,7 +10,7 @@ from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_method, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.rules.weighed import NUMBERS, because, pulls
-from segcam_widgets.diagnosis.words import number
+from segcam_widgets.diagnosis.words import number, signed
 
 
 class PoolingCancels(Rule):
@@ -34,10 +34,11 @@ class PoolingCancels(Rule):
         if not (case.arithmetic.channels_carry and self._lost_by_averaging(case)):
             return self._otherwise(case, about)
         agreement = self._agreement(case)
+        together = float((case.judged.gradients * case.judged.activations).sum(dtype=np.float64))
         return Hit(
-            f"{about} Cell by cell the gradient goes with what is there, and its average over the map does not: the average "
-            f"keeps {number(agreement)} of its size. {said.parts(case)}",
-            {**numbers, "mean_over_size": agreement},
+            f"{about} Cell by cell, the products of gradient and activation sum to {signed(together)}; with the gradient's "
+            f"average over the map, which keeps {number(agreement)} of its size, they are nowhere above zero. {said.parts(case)}",
+            {**numbers, "mean_over_size": agreement, "sum_of_products": together},
             "HiResCAM multiplies gradient and activation cell by cell, without the average.",
             try_queries(case, other_method(case, "hirescam")),
             live,
