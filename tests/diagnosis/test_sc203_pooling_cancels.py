@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.diagnosis import RULES
 from tests.diagnosis import nets
 from tests.diagnosis.outcomes import headline, not_applicable, numbers_in_message, passed
 
@@ -26,16 +25,6 @@ def test_fires_where_what_is_there_is_needed_and_the_average_loses_it():
 def test_mean_over_size_on_paper():
     """In the region four gradients of +1 and twenty of -1/2: |4 - 10| / (4 + 10)."""
     assert headline(nets.cancelling(), "SC203").evidence["mean_over_size"] == pytest.approx(6 / 14)
-
-
-def test_of_a_method_that_takes_no_plain_average_none_is_spoken_of():
-    """Grad-CAM++ weighs by alphas: where its map is blank and the plain average's is not, that is no fault of the average."""
-    net = nets.cancelling()
-    case = net.case()
-    case.judged.__dict__["pooled_gradients"] = np.ones(1)
-    finding = RULES["SC203"].look(case)
-    assert finding.title == "At {layer}, what is there is needed, and Seg-Grad-CAM does not show it"
-    assert "average" not in finding.message
 
 
 def test_past_a_peak_it_says_that_more_would_hurt_and_offers_nothing():
