@@ -25,7 +25,7 @@ def close(left, right, scale=None, rtol=1e-5):
 def can_be_asked(probe, layer, method, baseline="zero"):
     """Whether a method applies to a layer and takes a baseline."""
     chosen = sc.METHODS[method]
-    return baseline in chosen.baselines and not chosen.refusal(probe.layer(layer), probe.layers)
+    return baseline in chosen.accepted_baselines and not chosen.refusal(probe.layer(layer), probe.layers)
 
 
 @st.composite
