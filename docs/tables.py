@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "generated"
 # Headings of the API page, and the modules whose public names stand under each. What is in no list goes under "More".
 API = {
     "Open": ("models.opening", "demo"),
-    "Ask": ("core.query", "core.explain", "core.explanation", "core.scores", "core.methods"),
+    "Ask": ("core.query", "core.explain", "core.explanation", "core.scores", "core.methods", "core.baselines"),
     "Regions": ("core.regions",),
     "What carries the score": ("core.ledger", "core.ablation", "core.votes"),
     "Your own gradients": ("core.recognise", "core.recognition"),
@@ -49,7 +49,7 @@ def methods():
     rows = []
     for method in sc.METHODS.values():
         options = [f"`{o.name}` ({o.default}): {o.help}" for o in method.options.values()]
-        baselines = ", ".join(method.baselines)
+        baselines = ", ".join(method.accepted_baselines)
         rows.append([
             f"`{method.name}`", f"`{method.formula}`", "; ".join(options) or "none", baselines, method.layers, method.cost,
             method.source,
@@ -59,9 +59,7 @@ def methods():
 
 def baselines():
     """The baselines: name and meaning."""
-    from segcam_widgets.core.baselines import BASELINES
-
-    return markdown_table(["baseline", "what it is"], [[f"`{b.name}`", b.title] for b in BASELINES.values()])
+    return markdown_table(["baseline", "what it is"], [[f"`{b.name}`", b.title] for b in sc.BASELINES.values()])
 
 
 def regions():

@@ -35,6 +35,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "TruthClass",
     ),
     "core.query": ("CamQuery",),
+    "core.baselines": ("BASELINES",),
     "core.scores": ("SCORES",),
     "core.methods": ("METHODS",),
     "core.explanation": ("Explanation", "load_explanation"),

@@ -3,6 +3,7 @@ from .core.ablation import (
     Ablation as Ablation,
     ablate as ablate,
 )
+from .core.baselines import BASELINES as BASELINES
 from .core.explain import explain as explain
 from .core.explanation import (
     Explanation as Explanation,

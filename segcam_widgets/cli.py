@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from segcam_widgets.errors import SegCamError
+from segcam_widgets.errors import SegCamError, either
 
 REGION_HELP = (
     "rectangle in the picture's own rows and columns, TOP,LEFT,BOTTOM,RIGHT, half-open; default: what is predicted as the "
@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from segcam_widgets import __version__
+    from segcam_widgets.core.baselines import BASELINES
+    from segcam_widgets.core.methods import METHODS
+    from segcam_widgets.core.scores import SCORES
 
     parser = argparse.ArgumentParser(
         prog="segcam", description="Why a segmentation network decided what it did: signed class activation maps."
@@ -55,15 +58,17 @@ def _parser() -> argparse.ArgumentParser:
     _input_options(explain)
     explain.add_argument("--layer", required=True, help="target layer; a wrong name lists what there is")
     explain.add_argument("--class", dest="class_index", required=True, metavar="CLASS", help="index or name")
-    explain.add_argument("--score", help="logit, centered_logit, margin, log_odds, log_probability or probability")
+    explain.add_argument(
+        "--score", help=f"{either(SCORES)}; default: the margin, or the logit where classes do not compete"
+    )
     explain.add_argument(
         "--method",
         default="seg-grad-cam",
-        help="how the map is made; a wrong name lists what there is; default: %(default)s",
+        help=f"how the map is made: {either(METHODS)}; default: %(default)s",
     )
     explain.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
                          help="option of the method, as window=8; may be given several times")  # fmt: skip
-    explain.add_argument("--baseline", default="zero", help="zero, mean or midpoint; default: %(default)s")
+    explain.add_argument("--baseline", default="zero", help=f"{either(BASELINES)}; default: %(default)s")
     explain.add_argument("--region", metavar="T,L,B,R", help=REGION_HELP)
     explain.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write")
     explain.set_defaults(run=_explain)

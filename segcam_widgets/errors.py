@@ -41,6 +41,12 @@ def listing(names: Iterable[object], *, limit: int = 16) -> str:
     return ", ".join(items[:limit]) + f", ... ({len(items)} in all)"
 
 
+def either(names: Iterable[object]) -> str:
+    """Join names as alternatives: "a, b or c"."""
+    *others, last = [str(name) for name in names]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def shown(value: object, *, limit: int = 200) -> str:
     """A value as a message shows it: its repr on one line, cut where it is so long that it would bury the sentence."""
     try:

@@ -3,7 +3,7 @@
 import pytest
 
 pytest.register_assert_rewrite("tests.browser.note", "tests.browser.pictures")
-pytest_plugins = ["pytester", "tests.browser.fixtures"]
+pytest_plugins = ["pytester", "tests.browser.fixtures", "tests.exploring"]
 
 IN_A_BROWSER = {"chromium", "lab_server", "note", "notebook_server", "voila_server"}
 

@@ -6,6 +6,7 @@ can, and then runs linter, formatter, layer contracts, type checker, tests and t
 the first that fails, with that one's exit code.
 
 Arguments go to pytest, which then is all that runs: `python3 tests/run.py tests/core -k polygon`.
+Property tests draw the same examples every time; with `--explore` among the arguments they draw new ones.
 
 Standard library only, and no new syntax: it must be able to say that a Python is too old.
 """

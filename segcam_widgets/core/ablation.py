@@ -30,7 +30,7 @@ class Ablation:
     channels : tuple of int
         Those that were switched off, together.
     to : str
-        What they were set to: "zero", "mean", "midpoint".
+        What they were set to, one of ``sc.BASELINES``.
     score, ablated_score : float
         S before and after.
     forecast : float
@@ -104,8 +104,8 @@ def ablate(
         Layer, class, region, score and (for ``to="baseline"``) baseline are read.
     channels : int, sequence of int, or bool (K,), optional
         Switched off together; default all.
-    to : {"zero", "mean", "midpoint", "baseline"}
-        What they are set to; "baseline" is the query's.
+    to : str
+        What they are set to: one of ``sc.BASELINES``, or "baseline" for the query's.
     progress : callable, optional
         ``progress(fraction, text) -> bool``; False cancels.
 

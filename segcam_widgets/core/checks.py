@@ -1,4 +1,7 @@
-"""Numbers that a user typed: what they must be, and the sentence where they are not."""
+"""What must be so before anything is done, and the sentence where it is not: numbers that a user typed, libraries."""
+
+import importlib
+from typing import Any
 
 import numpy as np
 
@@ -77,3 +80,12 @@ def grid_size(value: object, argument: str = "size") -> tuple[int, int]:
     raise SegCamError(
         f"`{argument}` must be (height, width), two whole numbers from 1 to {LARGEST}. Received: {shown(value)}."
     )
+
+
+def needed(library: str, call: str) -> Any:
+    """A library that comes with the extra "data", loaded. Raises SegCamError that names the call where it is missing."""
+    try:
+        return importlib.import_module(library)
+    except ImportError as error:
+        message = f"`{call}` needs {library}, which is not installed: pip install 'segcam-widgets[data]'."
+        raise SegCamError(message) from error

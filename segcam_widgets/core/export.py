@@ -1,6 +1,5 @@
 """An explanation for other tools: a table, a labelled data set, a piece of HTML."""
 
-import base64
 import json
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -8,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.render import diverging_lut, draw_outline, encode_png, render, symmetric_limit
+from segcam_widgets.core.checks import needed
+from segcam_widgets.core.render import data_uri, diverging_lut, draw_outline, render, symmetric_limit
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.core.wording import sentence
-from segcam_widgets.errors import SegCamError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,10 +22,6 @@ _SIDE = 256
 """Longest side of the picture in the HTML, in pixels."""
 
 
-def _needs(library: str, what: str) -> SegCamError:
-    return SegCamError(f"`{what}` needs {library}, which is not installed: pip install 'segcam-widgets[data]'.")
-
-
 def per_channel(values: NDArray[Any], channels: int) -> NDArray[np.float64]:
     """Weights or contributions as one number a channel, (K,): the mean over the map, nan where there are none."""
     if not values.size:
@@ -36,10 +31,7 @@ def per_channel(values: NDArray[Any], channels: int) -> NDArray[np.float64]:
 
 def to_frame(explanation: "Explanation") -> "pd.DataFrame":
     """One row a channel; see :meth:`Explanation.to_frame`."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise _needs("pandas", "to_frame") from error
+    pd = needed("pandas", "to_frame")
     activations = explanation.activations
     channels = activations.shape[2]
     columns = {
@@ -61,10 +53,7 @@ def _cells(count: int, pixels: int, axis: str) -> tuple[str, NDArray[np.float64]
 
 def to_xarray(explanation: "Explanation") -> "xr.Dataset":
     """Arrays with named dimensions; see :meth:`Explanation.to_xarray`."""
-    try:
-        import xarray as xr
-    except ImportError as error:
-        raise _needs("xarray", "to_xarray") from error
+    xr = needed("xarray", "to_xarray")
     unit, own = SCORES[str(explanation.query.score)].unit, explanation.unit
     layer, pooled = ("row", "col", "channel"), ("channel",)
     weights_over = layer if explanation.weights.ndim == 3 else pooled
@@ -109,8 +98,7 @@ def to_xarray(explanation: "Explanation") -> "xr.Dataset":
 
 
 def _image(pixels: NDArray[np.uint8], alt: str, style: str) -> str:
-    data = base64.b64encode(encode_png(pixels)).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" style="{style}">'
+    return f'<img src="{data_uri(pixels)}" alt="{escape(alt)}" style="{style}">'
 
 
 def to_html(explanation: "Explanation") -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.checks import is_whole
+from segcam_widgets.core.checks import is_whole, needed
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
 from segcam_widgets.core.methods import pooled
 from segcam_widgets.core.probe import Float, LayerInfo, Probe, Tail
@@ -260,12 +260,7 @@ class EvidenceLedger:
 
     def to_frame(self) -> "pd.DataFrame":
         """One row a part (pandas): its kind, its name, what it carries."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise SegCamError(
-                "`to_frame` needs pandas, which is not installed: pip install 'segcam-widgets[data]'."
-            ) from error
+        pd = needed("pandas", "to_frame")
         rows = [("channels", str(k), float(v)) for k, v in enumerate(self.channels)]
         rows += [("bypass", name, value) for name, value in self.bypass.items()]
         rows.append(("units", self.units_name if self.tail.constants else "", self.units))

@@ -37,8 +37,8 @@ class CamQuery:
         One of ``sc.SCORES``; default the probe's: the margin, or the logit where classes have no rival (several sigmoids).
     method : str
         One of ``sc.METHODS``.
-    baseline : {"zero", "mean", "midpoint"}
-        What a channel's activation is compared with.
+    baseline : str
+        One of ``sc.BASELINES``: what a channel's activation is compared with.
     rival : int or str, optional
         Read by the score "margin" alone: the class to compare with; default "strongest", at each pixel the strongest.
     options : mapping

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.checks import needed
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.region import Region
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.errors import SegCamError, listing
+from segcam_widgets.errors import listing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,12 +146,7 @@ class Recognition:
 
     def to_frame(self) -> "pd.DataFrame":
         """One row a match, the best first; where nothing matches, the nearest and what is like it (pandas)."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise SegCamError(
-                "`to_frame` needs pandas, which is not installed: pip install 'segcam-widgets[data]'."
-            ) from error
+        pd = needed("pandas", "to_frame")
         left = ("region", "query")
         rows = self.matches or ((() if self.nearest is None else (self.nearest,)) + self.alike)
         columns = [name for name in Match.__dataclass_fields__ if name not in left]

@@ -1,6 +1,7 @@
 """An ordered, read-only mapping of names to objects that refuses a name used twice."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from segcam_widgets.errors import SegCamError, must_be_one_of
@@ -37,6 +38,22 @@ class Registry(Mapping[str, T], Generic[T]):
             raise SegCamError(f"`{self._argument}` {entry.name!r} is registered already.")
         self._entries[entry.name] = entry
         return entry
+
+    @contextmanager
+    def temporarily(self, *entries: T) -> Iterator[None]:
+        """Register entries for as long as a ``with`` lasts: a test, or a cell that tries something, leaves nothing behind.
+
+        Raises SegCamError if a name is taken; nothing is registered then.
+        """
+        before = dict(self._entries)
+        try:
+            for entry in entries:
+                self.add(entry)
+            yield
+        finally:
+            for entry in entries:
+                if before.get(entry.name) is not entry and self._entries.get(entry.name) is entry:
+                    del self._entries[entry.name]
 
     def find(self, name: object) -> T:
         """The entry of that name. Raises SegCamError that lists the names and suggests the nearest."""

@@ -1,5 +1,6 @@
 """From numbers to pixels: signed maps, labels, outlines. Views and files draw with this; no number is changed here."""
 
+import base64
 import io
 from typing import Any
 
@@ -14,6 +15,7 @@ from segcam_widgets.errors import SegCamError, shown
 
 __all__ = [
     "class_colours",
+    "data_uri",
     "diverging_lut",
     "draw_outline",
     "encode_png",
@@ -215,3 +217,8 @@ def encode_png(pixels: Colours) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def data_uri(pixels: Colours) -> str:
+    """The same file as an address that holds it, "data:image/png;base64,...": for an ``img`` that needs no file beside it."""
+    return f"data:image/png;base64,{base64.b64encode(encode_png(pixels)).decode()}"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from segcam_widgets.core.probe import Cotangent
 from segcam_widgets.core.registry import Registry
 from segcam_widgets.core.standing import strongest_rivals
-from segcam_widgets.errors import SegCamError
+from segcam_widgets.errors import SegCamError, either
 
 Array64 = NDArray[np.float64]
 
@@ -124,13 +124,15 @@ class Score(ABC):
     def check(self, classes: int, multilabel: bool) -> None:
         """Raise SegCamError with the reason where the score means nothing for this head."""
         if self.contrastive and multilabel:
+            alone = [repr(score.name) for score in SCORES.values() if not score.contrastive]
             raise SegCamError(
                 f"`score` {self.name!r} compares classes, but this model gives each class a sigmoid of its own: "
-                "classes do not compete there. Use 'logit', 'log_probability' or 'probability'."
+                f"classes do not compete there. Use {either(alone)}."
             )
         if self.contrastive and classes < 2:
             raise SegCamError(
-                f"`score` {self.name!r} needs two classes or more. Received: a model with {classes}. Use 'logit'."
+                f"`score` {self.name!r} needs two classes or more. Received: a model with {classes}. "
+                f"Use {default_score(classes, multilabel)!r}."
             )
 
     @abstractmethod

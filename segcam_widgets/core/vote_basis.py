@@ -194,13 +194,17 @@ class QuestionBasis:
 
 
 def _multiple(values: Float, direction: Float) -> Float | None:
-    """(...) by which a direction is to be multiplied at each pixel to give (..., C) values; None where it cannot be."""
-    square = (direction * direction).sum(-1)
-    factor = np.divide(
-        (values * direction).sum(-1), square, out=np.zeros(values.shape[:-1], np.float32), where=square > 0
-    )
-    rest = np.abs(values - factor[..., None] * direction).max()
-    return factor if rest <= ALIKE * np.abs(values).max() else None
+    """(...) by which a direction is to be multiplied at each pixel to give (..., C) values; None where it cannot be.
+
+    In double: where all pixels are sure, the square of what a curved score pulls with is nothing in float32.
+    """
+    pull, along = values.astype(np.float64), direction.astype(np.float64)
+    square = (along * along).sum(-1)
+    factor = np.divide((pull * along).sum(-1), square, out=np.zeros(values.shape[:-1]), where=square > 0)
+    rest = np.abs(pull - factor[..., None] * along).max()
+    if rest > ALIKE * np.abs(pull).max() or np.abs(factor).max() > np.finfo(np.float32).max:
+        return None
+    return np.asarray(factor, np.float32)
 
 
 def basis_for(

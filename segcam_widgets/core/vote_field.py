@@ -31,6 +31,16 @@ class VoteField:
         What the votes were collected for.
     sums : ndarray, (R, H, W, K) float32, for curved scores float64
         For each of the R directions of the basis the votes, summed up along each row of the image; read-only.
+
+    Notes
+    -----
+    The weights are the gradient's but for rounding: for each channel a few of float32's last digits, 1.2e-7, of the sum of
+    the magnitudes that are added up.
+
+    A field may be as small as float32 can hold. Where it, or its product with a vote, is below the smallest normal number,
+    1.2e-38, few digits are left or none, here as in any gradient in 32 bits: each term is then right to 1.4e-45, or to
+    1.2e-38 under a library that takes such numbers for zero, as TensorFlow does. Such a field is answered, not refused: its
+    weights are nothing beside those of any field that matters, and zero is their right value to that error.
     """
 
     layer: LayerInfo

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segcam_widgets.core.checks import needed
 from segcam_widgets.core.colours import diverging_lut, linear_rgb
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.errors import SegCamError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,12 +68,7 @@ def heat_colour(share: float) -> tuple[str, str]:
 
 def to_frame(atlas: "Atlas") -> "pd.DataFrame":
     """See :meth:`Atlas.to_frame`."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise SegCamError(
-            "`to_frame` needs pandas, which is not installed: pip install 'segcam-widgets[data]'."
-        ) from error
+    pd = needed("pandas", "to_frame")
     return pd.DataFrame([asdict(cell) for cell in atlas.cells()])
 
 

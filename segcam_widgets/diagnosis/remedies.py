@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation import Explanation, is_empty
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.query import CamQuery
@@ -99,12 +98,11 @@ def margin(case: Case) -> Iterable[CamQuery]:
 
 
 def other_baselines(case: Case) -> Iterable[CamQuery]:
-    """The same map against the channels' means, then against the midpoint; no further pullback."""
-    allowed = METHODS[case.query.method].baselines
+    """The same map against every other reference than zero, in the order of the registry; no further pullback."""
     yield from (
         replace(_base(case), baseline=name)
-        for name in ("mean", "midpoint")
-        if name in BASELINES and name in allowed and name != case.query.baseline
+        for name in METHODS[case.query.method].accepted_baselines
+        if name not in ("zero", case.query.baseline)
     )
 
 

@@ -7,13 +7,13 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.checks import needed
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis.findings import Diagnosis, Finding, RemedyResult
 from segcam_widgets.diagnosis.rule import RULES
 from segcam_widgets.diagnosis.words import counted, lower, percent
-from segcam_widgets.errors import SegCamError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,12 +94,7 @@ def evidence_words(value: float | int | bool) -> str:
 
 def to_frame(diagnosis: Diagnosis) -> "pd.DataFrame":
     """See :meth:`Diagnosis.to_frame`."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise SegCamError(
-            "`to_frame` needs pandas, which is not installed: pip install 'segcam-widgets[data]'."
-        ) from error
+    pd = needed("pandas", "to_frame")
     rows: dict[str, dict[str, object]] = {}
     for found in diagnosis.findings:
         rows[found.code] = {

@@ -46,7 +46,7 @@ class ChannelTest:
     ----------
     layer : str
     to : str
-        What a channel is set to when it is deleted: "zero", "mean", "midpoint".
+        What a channel is set to when it is deleted, one of ``sc.BASELINES``.
     orders : mapping of str to ndarray of int, (draws, K)
         The channels of each map, of each reference, in the order in which they are taken.
     curves : tuple of Curve
@@ -127,8 +127,8 @@ def channel_test(
         Of the query, whose layer it is.
     explained : mapping of str to Explanation
         The maps by name. Those of other layers, and those without weights, order no channels and are left out.
-    to : {"zero", "mean", "midpoint"}
-        What a deleted channel is set to, everywhere on the layer.
+    to : str
+        One of ``sc.BASELINES``: what a deleted channel is set to, everywhere on the layer.
     steps : int
         Parts of a curve at most.
     orders : int

@@ -93,9 +93,9 @@ def faithfulness(
     draws : int
         How many random maps; 2 or more. To a map that knows nothing it happens once in ``draws + 1`` comparisons that it is
         better than each of them.
-    to : {"baseline", "zero", "mean", "midpoint"}
-        What a channel is set to when it is deleted; "baseline" is the query's. Maps order channels by their contribution
-        relative to it.
+    to : str
+        What a channel is set to when it is deleted: one of ``sc.BASELINES``, or "baseline" for the query's. Maps order
+        channels by their contribution relative to it.
     orders : int
         How many random orders of channels; all of them where there are four channels or fewer.
     classes : sequence of int or str, optional

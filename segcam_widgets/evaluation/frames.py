@@ -4,6 +4,7 @@ import math
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
+from segcam_widgets.core.checks import needed
 from segcam_widgets.errors import SegCamError, must_be_one_of
 from segcam_widgets.evaluation.result import Faithfulness
 from segcam_widgets.evaluation.similarity import Similarity
@@ -19,12 +20,7 @@ def to_frame(found: Faithfulness, test: str) -> "pd.DataFrame":
     """See :meth:`Faithfulness.to_frame`."""
     if test not in FRAMES:
         raise SegCamError(must_be_one_of("test", FRAMES, test))
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise SegCamError(
-            "`to_frame` needs pandas, which is not installed: pip install 'segcam-widgets[data]'."
-        ) from error
+    pd = needed("pandas", "to_frame")
     makers = {"curves": _curve_rows, "channels": _channel_rows, "classes": _class_rows, "cascades": _cascade_rows}
     index, rows = makers[test](found)
     return pd.DataFrame(rows).set_index(index) if rows else pd.DataFrame()

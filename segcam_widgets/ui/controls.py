@@ -214,8 +214,9 @@ class QueryControls(W.VBox):
         """Baselines and options of the chosen method."""
         self._say_method()
         method = METHODS[self.method.value]
-        self.baseline.options = [(BASELINES[name].title, name) for name in method.baselines]
-        self.baseline.value = baseline if baseline in method.baselines else method.baselines[0]
+        accepted = method.accepted_baselines
+        self.baseline.options = [(BASELINES[name].title, name) for name in accepted]
+        self.baseline.value = baseline if baseline in accepted else accepted[0]
         if list(self._options) != list(method.options):
             before, self._options = self._options, {n: self._option_widget(o) for n, o in method.options.items()}
             self.options_box.children = list(self._options.values())

@@ -1,17 +1,11 @@
 """Small pictures inside of HTML, with words for those who cannot see them."""
 
-import base64
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.render import encode_png
-
-
-def data_uri(pixels: NDArray[np.uint8]) -> str:
-    """Pixels, (h, w, 3 or 4) uint8, as a PNG inside of a URI."""
-    return f"data:image/png;base64,{base64.b64encode(encode_png(pixels)).decode()}"
+from segcam_widgets.core.render import data_uri
 
 
 def figure(pixels: NDArray[np.uint8], title: str, detail: str) -> str:

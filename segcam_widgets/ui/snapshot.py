@@ -1,17 +1,11 @@
 """A picture and a sentence that stand in for the widget where it cannot run: on a web page, in an exported notebook."""
 
-import base64
 from html import escape
 from typing import Any
 
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.probe import Probe
-from segcam_widgets.core.render import encode_png, overlay
-
-
-def picture(probe: Probe, explanation: Explanation) -> bytes:
-    """The view as PNG: image, map and the region's outline."""
-    return encode_png(overlay(probe.image, cam=explanation.cam, mask=explanation.mask))
+from segcam_widgets.core.render import data_uri, overlay
 
 
 def beside(bundle: Any, probe: Probe, explanation: Explanation | None) -> Any:
@@ -25,12 +19,12 @@ def beside(bundle: Any, probe: Probe, explanation: Explanation | None) -> Any:
     if bundle is None or explanation is None:
         return bundle
     data = bundle[0] if isinstance(bundle, tuple) else bundle
-    png = picture(probe, explanation)
+    address = data_uri(overlay(probe.image, cam=explanation.cam, mask=explanation.mask))  # map and the region's outline
     sentence = explanation.summary()
     data["text/plain"] = sentence
-    data["image/png"] = base64.b64encode(png).decode()
+    data["image/png"] = address.partition(",")[2]
     data["text/html"] = (
-        f'<figure><img src="data:image/png;base64,{data["image/png"]}" alt="{escape(sentence)}" style="max-width:480px">'
+        f'<figure><img src="{address}" alt="{escape(sentence)}" style="max-width:480px">'
         f"<figcaption>{escape(sentence)}</figcaption></figure>"
     )
     return bundle

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import segcam_widgets as sc
 from segcam_widgets.cli import main
+from segcam_widgets.core.baselines import Baseline
 
 pytestmark = pytest.mark.keras
 
@@ -295,3 +297,21 @@ def test_bands_of_an_array(explain):
     code, out, err, _ = explain("five.keras", "five.npy", bands="4,2,0")
     assert (code, err) == (0, "")
     assert "channels 4, 2, 0" in out
+
+
+def test_what_a_user_registered_is_asked_for_by_name(explain):
+    class Twice(type(sc.SCORES["logit"])):
+        name = "twice"
+
+    loudest = Baseline("loudest", "loudest cell", lambda activations, coverage: activations.max((0, 1)))
+    mine = replace(sc.METHODS["hirescam"], name="mine")
+    with (
+        sc.BASELINES.temporarily(loudest),
+        sc.SCORES.temporarily(Twice()),
+        sc.METHODS.temporarily(mine),
+    ):
+        code, _, err, output = explain(baseline="loudest", score="twice", method="mine")
+        assert (code, err) == (0, "")
+        read = sc.load_explanation(output)
+    assert (read.query.baseline, read.query.score, read.query.method) == ("loudest", "twice", "mine")
+    np.testing.assert_array_equal(read.baseline, read.activations.max((0, 1)))

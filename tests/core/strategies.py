@@ -1,12 +1,13 @@
 """What the property tests draw: small arrays whose float32 arithmetic is tame, regions of every kind, networks."""
 
 import numpy as np
-from hypothesis import settings, strategies as st
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import segcam_widgets as sc
+from tests.exploring import examples
 
-PROPERTY = settings(deadline=None, max_examples=60)  # no deadline: a busy machine is no fault of the code
+PROPERTY = examples(60)
 
 # Quarters up to 4: sums and products of a few are exact in float32, so that signs and zeros are what they are on paper.
 quarters = st.integers(-16, 16).map(lambda n: n / 4)
@@ -25,7 +26,7 @@ def close(left, right, scale=None, rtol=1e-5):
 def can_be_asked(probe, layer, method, baseline="zero"):
     """Whether a method applies to a layer and takes a baseline."""
     chosen = sc.METHODS[method]
-    return baseline in chosen.baselines and not chosen.refusal(probe.layer(layer), probe.layers)
+    return baseline in chosen.accepted_baselines and not chosen.refusal(probe.layer(layer), probe.layers)
 
 
 @st.composite

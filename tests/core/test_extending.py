@@ -35,7 +35,7 @@ def test_a_method_says_where_it_comes_from_and_what_it_costs(name):
     assert method.source
     assert method.cost
     assert method.compute.__doc__
-    assert set(method.baselines) <= set(BASELINES)
+    assert set(method.accepted_baselines) <= set(BASELINES)
     assert all(option.name == key and option.help for key, option in method.options.items())
     assert method.check({}, "zero") == {key: option.default for key, option in method.options.items()}
 

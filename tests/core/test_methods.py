@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import assume, given, strategies as st
 
 import segcam_widgets as sc
 from segcam_widgets.core.grid import resize_bilinear
@@ -21,6 +21,7 @@ from tests.core.fake_probe import (
     softplus,
 )
 from tests.core.strategies import PROPERTY, arrays, can_be_asked, close, linear_problems
+from tests.exploring import examples
 
 EVERY = sc.Everything()
 LAYERS = ("image", "features", "relu", "deep", "deep_relu", "join", "up", "logits")
@@ -218,7 +219,7 @@ def test_the_contract(method, multilabel):
     scores = ("logit", "log_probability", "probability") if multilabel else tuple(sc.SCORES)
     chosen = sc.METHODS[method]
     for number, layer in enumerate(LAYERS):
-        for baseline in chosen.baselines:
+        for baseline in chosen.accepted_baselines:
             if not can_be_asked(probe, layer, method):
                 with pytest.raises(sc.SegCamError, match="`method`"):
                     ask(probe, layer, method)
@@ -296,7 +297,7 @@ def test_grad_cam_plus_plus_of_small_gradients_is_the_mean_of_the_positive_ones(
     np.testing.assert_allclose(ex.weights, np.where(g > 0, g, 0).sum((0, 1)) / (g > 0).sum((0, 1)), rtol=1e-4)
 
 
-@settings(PROPERTY, max_examples=20)
+@examples(20)
 @given(seeds, st.sampled_from(["join", "up", "logits"]), st.sampled_from(["logit", "centered_logit"]))
 def test_where_all_is_linear_switching_off_does_what_the_gradient_forecasts(seed, layer, score):
     probe = random_network(seed)
@@ -363,7 +364,7 @@ def test_the_singular_vector_is_found_from_either_side(cells, channels):
     assert abs(float(ex.weights @ vector)) == pytest.approx(1, abs=1e-5)
 
 
-@settings(PROPERTY, max_examples=20)
+@examples(20)
 @given(seeds, st.sampled_from(LAYERS[:-1]), st.sampled_from(tuple(sc.SCORES)), st.sampled_from(["zero", "mean"]))
 def test_integrated_gradients_are_complete(seed, layer, score, baseline):
     """On a smooth network, ever more exactly: the midpoint rule's error falls with the square of the steps."""

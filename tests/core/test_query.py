@@ -62,7 +62,7 @@ def queries(draw):
         draw(st.one_of(st.none(), regions())),
         score,
         method,
-        draw(st.sampled_from(sc.METHODS[method].baselines)),
+        draw(st.sampled_from(sc.METHODS[method].accepted_baselines)),
         draw(st.sampled_from(rivals)) if score == "margin" else None,
     )
 

@@ -5,15 +5,15 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 import segcam_widgets as sc
 from segcam_widgets.core.probe import LayerInfo
 from segcam_widgets.diagnosis.atlas import AtlasCell
 from segcam_widgets.diagnosis.atlas_report import LEVELS, heat_colour
 from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, Upsample, linear_head, random_network, relu
-from tests.core.strategies import PROPERTY
 from tests.diagnosis import nets
+from tests.exploring import examples
 from tests.ui.explorer.array_probe import ArrayProbe
 
 NAMES = ("sky", "sea", "land")
@@ -45,7 +45,7 @@ class Counting:
         return self._probe.sweep(cotangent, layers)
 
 
-@settings(PROPERTY, max_examples=25)
+@examples(25)
 @given(st.integers(0, 30), st.sampled_from(tuple(sc.SCORES)), st.booleans())
 def test_a_cell_is_the_single_query(seed, score, drawn):
     probe = random_network(seed)

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from segcam_widgets.diagnosis.decide import Arithmetic, Candidate, Decision, candidates, weigh
 from segcam_widgets.diagnosis.experiments import Outcome
-from tests.core.strategies import PROPERTY
+from tests.exploring import examples
 
 BELOW, ABOVE = 1 - 1e-9, 1 + 1e-9
 NAN = float("nan")
@@ -184,7 +184,7 @@ situations = st.tuples(
     st.one_of(edges, st.floats(0, 3)),
     arithmetics,
 )
-MANY = settings(PROPERTY, max_examples=400)
+MANY = examples(400)
 
 
 def read_off(outcomes, level, arithmetic):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.checks import is_finite_number, is_whole
 from segcam_widgets.core.probe import Cotangent, LayerInfo, Probe, Progress, input_layer
 from segcam_widgets.core.progress import report
@@ -142,8 +143,8 @@ class Method:
     compute : callable
         MapInput -> MapResult.
     options : mapping of str to Option
-    baselines : tuple of str
-        The baselines that mean something for it.
+    baselines : tuple of str, optional
+        The baselines that mean something for it; None, as for most, is all that are registered.
     slow : bool
         It runs the network many times, tells its progress, and can be cancelled between two batches.
     least_channels : int
@@ -163,7 +164,7 @@ class Method:
     cost: str
     compute: Callable[[MapInput], MapResult] = field(repr=False)
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
-    baselines: tuple[str, ...] = ("zero", "mean", "midpoint")
+    baselines: tuple[str, ...] | None = None
     slow: bool = False
     least_channels: int = 1
     masks_input: bool = False
@@ -178,10 +179,16 @@ class Method:
                     given = shown(dict(options))
                     raise SegCamError(f"`options` must be empty: {self.name!r} has none. Received: {given}.")
                 raise SegCamError(must_be_one_of("options", self.options, name))
-        if baseline not in self.baselines:
-            allowed = f"one of {listing(self.baselines)}" if len(self.baselines) > 1 else repr(self.baselines[0])
+        accepted = self.accepted_baselines
+        if baseline not in accepted:
+            allowed = f"one of {listing(accepted)}" if len(accepted) > 1 else repr(accepted[0])
             raise SegCamError(f"`baseline` must be {allowed} for method {self.name!r}. Received: {baseline!r}.")
         return {name: option.check(options.get(name, option.default)) for name, option in self.options.items()}
+
+    @property
+    def accepted_baselines(self) -> tuple[str, ...]:
+        """The names of the baselines that it can be asked with, those registered later included."""
+        return tuple(BASELINES) if self.baselines is None else self.baselines
 
     @property
     def reads_gradient(self) -> bool:
