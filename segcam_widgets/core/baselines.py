@@ -1,4 +1,4 @@
-"""What a channel's activation is compared with: zero as in Grad-CAM, or another reference point (DESIGN, section 3)."""
+"""The baselines: the reference activation that a channel is compared with, zero as in Grad-CAM or another."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

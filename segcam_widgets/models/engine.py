@@ -29,9 +29,9 @@ from segcam_widgets.models.weights import WeightWatch
 
 Built = TypeVar("Built")
 DEEP = 20
-"""Tails with more steps than this answer eagerly at first and are compiled behind the answer (graph notes: 30-200 ms below)."""
+"""Tails with more steps run eagerly the first time and are compiled in the background; shorter ones compile at once (30-200 ms)."""
 KEPT = 48
-"""Compiled functions kept a model; each holds 3 to 15 MB."""
+"""Compiled functions kept per model; each takes 3 to 15 MB."""
 SIZES = 4
 """Engines kept of a model without a graph."""
 
