@@ -143,7 +143,8 @@ def api():
         entry = f".. automodule:: segcam_widgets.{room}\n   :members:"
         parts.append(f"## {room.capitalize()}\n\n`sc.{room}`:\n\n```{{eval-rst}}\n{entry}\n```\n")
     entries = "\n\n".join(
-        f".. autoclass:: segcam_widgets.{name}" + ("" if name.endswith(".Probe") else "\n   :members:") for name in PROBE
+        f".. autoclass:: segcam_widgets.{name}" + ("" if name.endswith(".Probe") else "\n   :members:")
+        for name in PROBE
     )
     parts.append(f"## What a probe answers\n\n```{{eval-rst}}\n{entries}\n```\n")
     return "\n".join(parts)

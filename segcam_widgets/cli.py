@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _input_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=".keras or .h5 file")
-    parser.add_argument("image", metavar="IMAGE", help="picture, or .npy array as the model eats it")
+    parser.add_argument("image", metavar="IMAGE", help="picture, or .npy array preprocessed as the model expects")
     parser.add_argument("--classes", metavar="A,B,C", help="names of the classes, in the model's order")
     parser.add_argument(
         "--range",

@@ -23,7 +23,7 @@ from segcam_widgets.session import NewestWins
 QUICK_SECONDS = 0.01
 """A gradient this quick is shown at once: a preview takes 1 to 3 ms, and the browser far longer than both."""
 PATIENCE_SECONDS = 12.0
-"""Votes that would take longer to collect are not begun: one pushforward a channel, about as long as a gradient each."""
+"""Votes that would take longer to collect are not begun: one pushforward per channel, about as long as a gradient each."""
 REST_SECONDS = 0.8
 """Without a question before votes are collected: the diagnosis of what is on view comes first."""
 HELD = BUDGET // 2

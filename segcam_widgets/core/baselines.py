@@ -11,7 +11,7 @@ from segcam_widgets.core.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A reference activation, one number a channel.
+    """A reference activation, one number per channel.
 
     Attributes
     ----------

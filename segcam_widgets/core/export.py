@@ -28,14 +28,14 @@ def _needs(library: str, what: str) -> SegCamError:
 
 
 def per_channel(values: NDArray[Any], channels: int) -> NDArray[np.float64]:
-    """Weights or contributions as one number a channel, (K,): the mean over the map, nan where there are none."""
+    """Weights or contributions as one number per channel, (K,): the mean over the map, nan where there are none."""
     if not values.size:
         return np.full(channels, np.nan)
     return values.mean((0, 1), dtype=np.float64) if values.ndim == 3 else values.astype(np.float64)
 
 
 def to_frame(explanation: "Explanation") -> "pd.DataFrame":
-    """One row a channel; see :meth:`Explanation.to_frame`."""
+    """One row per channel; see :meth:`Explanation.to_frame`."""
     try:
         import pandas as pd
     except ImportError as error:

@@ -259,7 +259,7 @@ class EvidenceLedger:
         return {"channels": channels, "bypass": bypass, "units": units, "residual": rest}
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a part (pandas): its kind, its name, what it carries."""
+        """One row per part (pandas): its kind, its name, what it carries."""
         try:
             import pandas as pd
         except ImportError as error:

@@ -25,7 +25,7 @@ Array64 = NDArray[np.float64]
 Kind = Literal["class", "rival", "sum", "predicted", "true"]
 
 CROSSED = 8
-"""With more classes than this a class is not asked about over the pixels of another: that is C x C backward passes a score."""
+"""With more classes than this a class is not asked about over the pixels of another: that is C x C backward passes per score."""
 ROUNDING = 1e-6
 """A mean this small beside what it is the mean of is zero but for float32's rounding."""
 

@@ -47,7 +47,7 @@ class Demo:
     model : keras.Model
         (None, None, 1) -> (None, None, C) probabilities; height and width divisible by 8.
     images : ndarray, (N, H, W, 1) float32
-        In [0, 1], as the model eats them. Made of crops that were never trained on.
+        In [0, 1], as the model expects them. Made of crops that were never trained on.
     truth : ndarray, (N, H, W) uint8
         Index into `class_names`.
     class_names : tuple of str

@@ -29,7 +29,7 @@ from segcam_widgets.models.weights import WeightWatch
 
 Built = TypeVar("Built")
 DEEP = 20
-"""Tails with more steps run eagerly the first time and are compiled in the background; shorter ones compile at once (30-200 ms)."""
+"""Tails with more steps run eagerly first and are compiled in the background; shorter ones compile at once (30-200 ms)."""
 KEPT = 48
 """Compiled functions kept per model; each takes 3 to 15 MB."""
 SIZES = 4

@@ -1,4 +1,4 @@
-"""What a user gives of an image, made into what the model eats, what a person sees, and how the two lie on each other."""
+"""Turn the arguments `x`, `image` and `preprocess` into the model's input, the picture to show, and how the two align."""
 
 import os
 from collections.abc import Callable
@@ -84,7 +84,7 @@ def check(given: Given) -> None:
 
 
 def prepare(given: Given, shape: Shape, first: bool = False) -> Prepared:
-    """Fit and preprocess an image for a model whose input has this shape (N, H, W, C); `first`: it eats (N, C, H, W).
+    """Fit and preprocess an image for a model whose input has this shape (N, H, W, C); `first`: it expects (N, C, H, W).
 
     Raises
     ------
@@ -112,7 +112,7 @@ def _channels_last(given: Given, shape: Shape) -> Given:
 
 
 def tiles(given: Given, shape: Shape, first: bool = False) -> int:
-    """How many probes an image makes: one, or with ``fit="tile"`` one a tile."""
+    """How many probes an image makes: one, or with ``fit="tile"`` one per tile."""
     check(given)
     given = _channels_last(given, shape) if first else given
     size = _raw(given, shape).shape[:2]

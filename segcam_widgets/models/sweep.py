@@ -1,4 +1,4 @@
-"""Every layer in one backward pass, reduced inside the graph: the layer slider and the atlas cost one run a class.
+"""Every layer in one backward pass, reduced inside the graph: the layer slider and the atlas cost one run per class.
 
 The gradients themselves stay in the graph: 147 of them handed to numpy cost 4 GB at 512 px.
 """

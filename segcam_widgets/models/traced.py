@@ -220,7 +220,7 @@ class _Recorder:
         self._kinds: dict[str, tuple[str, Any, bool]] = {}  # tensor -> path, layer, whole
 
     def plan(self) -> Plan:
-        """The plan: one step a layer, and one for what is computed between."""
+        """The plan: one step per layer, and one for what is computed between."""
         for call in self._calls:
             for number, name in enumerate(call.outputs):
                 if name != self._input.name and self._kinds.get(name, ("",))[0] == "":

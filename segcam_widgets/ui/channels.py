@@ -144,7 +144,7 @@ def votes_html(probe: Probe, explanation: Explanation, found: ChannelVotes) -> s
     # a few pixels at edges outvote the rest by far: against these nothing else could be seen
     limit = float(np.percentile(voting, FULL)) if voting.size else 1.0
     pixels = overlay(_lit(probe.image, found.mask), cam=found.values, limit=limit, cam_opacity=1.0)
-    picture = figure(pixels, f"votes on channel {found.channel}", f"one a pixel, full colour from ±{limit:.3g} on")
+    picture = figure(pixels, f"votes on channel {found.channel}", f"one per pixel, full colour from ±{limit:.3g} on")
     legend = (
         f'<span class="segcam-scale" aria-hidden="true">{SCALE}</span> blue pixels pull the channel\'s weight for '
         f"<i>{escape(explanation.class_name)}</i> down, red ones up; outside of the region it is dark."

@@ -27,7 +27,7 @@ FRAMED = 48
 
 
 class ChannelHistogram(W.VBox):
-    """Bars, one a channel: sign in colour and in position, clickable with 2 and with 512 channels.
+    """Bars, one per channel: sign in colour and in position, clickable with 2 and with 512 channels.
 
     Parameters
     ----------

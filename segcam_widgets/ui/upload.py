@@ -10,13 +10,13 @@ from segcam_widgets.ui import words
 from segcam_widgets.ui.sources import ProbeSource, Sources
 
 Opener = Callable[[Any, str, str], ProbeSource | Sequence[ProbeSource]]
-"""``opener(file, fit, value_range)`` -> a probe, or several or functions that open one: a tile each, say."""
+"""``opener(file, fit, value_range)`` -> a probe, or several or functions that open one: one per tile, say."""
 
 FITS = [("as it is", "exact"), ("resize", "resize"), ("shrink and pad", "pad"), ("cut into tiles", "tile")]
 
 
 class UploadPanel(W.VBox):
-    """A file button with the two choices that turn a picture into what the model eats.
+    """A file button with the two choices that turn a picture into the model's input.
 
     Parameters
     ----------

@@ -94,7 +94,9 @@ def test_the_api_page_tells_what_a_probe_answers(tables):
 
 
 # Documents that whoever reads the repository does not have: the words that pointed to them.
-ELSEWHERE = r"\bDESIGN\b|DESIGN\.md|graph notes|notes/\w+\.md|prototypes/|house/plan|moves\.md|the brief\b|\bissue #?\d+"
+ELSEWHERE = (
+    r"\bDESIGN\b|DESIGN\.md|graph notes|notes/\w+\.md|prototypes/|house/plan|moves\.md|the brief\b|\bissue #?\d+"
+)
 TEXTS = [
     path
     for room in ("segcam_widgets", "docs", "tests", "benchmarks", "binder", "notebooks")

@@ -199,7 +199,7 @@ def test_other_numbers_of_channels_are_shown_and_explained(channels):
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["a", "b"], "`class_names` must hold 4 names, one a class. Received: 2."),
+        (["a", "b"], "`class_names` must hold 4 names, one per class. Received: 2."),
         (["a", "b", "a", "c"], "`class_names` must differ from one another. Received: 'a' more than once."),
         ("abcd", "`class_names` must be a sequence of names. Received: 'abcd'."),
         (4, "`class_names` must be a sequence of names. Received: 4."),
@@ -211,7 +211,8 @@ def test_class_names_that_do_not_fit(names, words):
 
 def test_one_name_for_a_sigmoid():
     assert refused(small("sigmoid", classes=1), image(), class_names=["cat"]) == (
-        "`class_names` must hold 2 names, one a class (one sigmoid channel shows two classes: the background first). Received: 1."
+        "`class_names` must hold 2 names, one per class (one sigmoid channel shows two classes: the background first). "
+        "Received: 1."
     )
 
 
@@ -223,12 +224,15 @@ def test_one_name_for_a_sigmoid():
             np.zeros((16, 16, 4)),
             "`truth` must have shape (16, 16), the grid of the logits. Received: shape (16, 16, 4).",
         ),
-        (np.full((16, 16), 0.5), "`truth` must hold whole numbers, one class index a pixel. Received: dtype float64."),
+        (
+            np.full((16, 16), 0.5),
+            "`truth` must hold whole numbers, one class index per pixel. Received: dtype float64.",
+        ),
         (
             np.full((16, 16), np.nan),
-            "`truth` must hold whole numbers, one class index a pixel. Received: dtype float64.",
+            "`truth` must hold whole numbers, one class index per pixel. Received: dtype float64.",
         ),
-        (np.full((16, 16), "cat"), "`truth` must hold whole numbers, one class index a pixel. Received: dtype <U3."),
+        (np.full((16, 16), "cat"), "`truth` must hold whole numbers, one class index per pixel. Received: dtype <U3."),
     ],
 )
 def test_truth_that_does_not_fit(truth, words):

@@ -435,7 +435,7 @@ def refused(model, x=None):
 
 def test_an_image_with_channels_last():
     assert refused(separable(FIRST), x_of()) == (
-        "`x` must have its channels first, as the model eats them: shape (3, 16, 12) or (1, 3, 16, 12). "
+        "`x` must have its channels first, as the model expects them: shape (3, 16, 12) or (1, 3, 16, 12). "
         "Received: shape (16, 12, 3)."
     )
 

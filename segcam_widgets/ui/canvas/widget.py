@@ -58,7 +58,7 @@ class SegmentationCanvas(anywidget.AnyWidget):
     shapes : list of dict
         Finished shapes, ``{"kind", "points": [[x, y], ...], "op", "radius" for a brush}``; settable.
     draft : dict or None
-        The shape being drawn or moved, at most once a frame; with "index" where it stands for ``shapes[index]``.
+        The shape being drawn or moved, at most once per frame; with "index" where it stands for ``shapes[index]``.
     tool, op : str
         Chosen tool (a kind of `REGION_TOOLS`, or "move") and operation ("add", "subtract", "intersect").
     brush_radius : float
