@@ -1,4 +1,4 @@
-"""Maps while a region is dragged, from votes that were collected while nobody asked: no widgets here, and no drawing.
+"""Maps from votes while a region is dragged; the votes are collected in idle time. No widgets and no drawing here.
 
 Gradients are quick where little of the network follows the layer, and there they are shown at once. Deeper in, the votes of
 the question on view are collected while the hand rests, one channel after the other, and a drag then costs one contraction a

@@ -1,4 +1,4 @@
-"""The current query of one view: the newest wins. No widgets here, and no drawing.
+"""The current query of one view, answered by a worker: the newest request wins. No widgets and no drawing here.
 
 Requests may come from any thread (Jupyter calls handlers on two); the work is done on one thread of the session's
 own, which starts with the first request and ends when there has been none for a while, so that a forgotten view costs

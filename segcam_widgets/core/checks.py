@@ -1,4 +1,4 @@
-"""Numbers that a user typed: what they must be, and the sentence where they are not."""
+"""Check numbers that a user typed, and word the error if they will not do."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""From a probe and a query to an explanation."""
+"""`explain`: answer one query about one probe."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The answer: signed, un-normalised, immutable, and everything that follows from it by arithmetic."""
+"""`Explanation`: the answer to a query, signed, not normalised, immutable, with everything that follows by arithmetic."""
 
 import math
 from collections.abc import Mapping

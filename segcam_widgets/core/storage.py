@@ -1,4 +1,4 @@
-"""An explanation in a folder: arrays (npz), the map as a picture (png), a manifest that a person can read (json)."""
+"""Store an explanation in a folder: arrays (npz), the map as a picture (png), a readable manifest (json)."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""An atlas for reading without widgets: a table, markdown, a piece of HTML."""
+"""Render an atlas without widgets: as a table, Markdown or HTML."""
 
 from dataclasses import asdict
 from html import escape

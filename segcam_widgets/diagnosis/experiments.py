@@ -1,4 +1,4 @@
-"""What becomes of the class when the layer shows something else: replays, each made once and only if a rule asks for it."""
+"""Experiments: change the layer's activations, replay, and see whether the class survives. Each runs at most once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

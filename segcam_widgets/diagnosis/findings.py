@@ -1,4 +1,4 @@
-"""What a diagnosis consists of: findings with their numbers, rules that passed, rules that do not apply."""
+"""The values of a diagnosis: findings with their numbers, rules that passed, rules that do not apply."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields

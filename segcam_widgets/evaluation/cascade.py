@@ -1,4 +1,4 @@
-"""Cascading parameter randomisation: a map of what was learned must change when that is forgotten.
+"""Cascading parameter randomisation: a map must change when the weights are drawn at random, layer by layer.
 
 Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv 1810.03292, section 3: weights are re-drawn from the
 output to the input, layer by layer, and the map is compared with the original's at every stage. What it shows and what it

@@ -1,4 +1,4 @@
-"""How faithful are maps? The comparison as a whole: questions checked, maps made, tests run in turn."""
+"""`faithfulness`: check the question, make the maps, and run the tests in turn."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

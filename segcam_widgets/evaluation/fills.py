@@ -1,4 +1,4 @@
-"""What a pixel is replaced with when it is taken away. To add one: a function here, registered in FILLS."""
+"""What replaces a pixel that is taken away. To add one: a function here, registered in FILLS."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

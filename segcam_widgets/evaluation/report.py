@@ -1,4 +1,4 @@
-"""A comparison for reading: tables as markdown and HTML."""
+"""Render a comparison as Markdown and HTML tables."""
 
 import math
 from collections.abc import Iterator, Sequence

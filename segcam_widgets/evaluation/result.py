@@ -1,4 +1,4 @@
-"""What :func:`~segcam_widgets.evaluation.faithfulness` answers, and who won."""
+"""`Faithfulness`: the result of :func:`~segcam_widgets.evaluation.faithfulness`, and who won."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

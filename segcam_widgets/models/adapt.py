@@ -1,4 +1,4 @@
-"""From a Keras model of any kind to a plan: one adapter reads a graph, the other traces a `call` of the author's own."""
+"""Record a Keras model of any kind as a plan: from its graph, or by tracing a subclassed model's `call`."""
 
 import weakref
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What may be asked next is got ready for on the thread that compiles, behind everything that somebody waits for."""
+"""Compile likely next questions in the background, after everything that a user is waiting for."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""What a user says of a model's output, checked: its head, the classes' names, the truth."""
+"""Check what a user says about a model's output: head, class names, truth."""
 
 from collections.abc import Sequence
 from typing import Any

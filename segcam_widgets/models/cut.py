@@ -1,4 +1,4 @@
-"""Cut a recorded model at a layer: what leads to it, what follows it, and what goes round it."""
+"""Cut a recorded model at a layer: the steps before it, the steps after it, and the tensors that bypass it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The functions that are compiled from a cut: pullback and replay. All take and give tensors with a batch axis."""
+"""Pullback and replay of a cut, as functions to compile. All take and return tensors with a batch axis."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One model taken apart, and its compiled tails: shared by every image that is opened on the model.
+"""`Engine`: one recorded model and its compiled tails, shared by all images that are opened with the model.
 
 Compiled functions are kept here, a few dozen at most, not on the probe: a second image costs no tracing. Weights are the
 user's own variables, held by reference.

@@ -1,4 +1,4 @@
-"""Probes from files: what the command line opens."""
+"""Open probes from files, for the command line and for uploads."""
 
 import importlib
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Tensors that a caller gives for a layer and for what goes round it: names and shapes checked, batches made alike."""
+"""Check tensors that a caller passes for a layer and for its bypass: names, shapes, equal batches."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

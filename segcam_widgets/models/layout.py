@@ -1,4 +1,4 @@
-"""Which axis of a tensor its channels are on, in models whose layers have `data_format="channels_first"`.
+"""Find the channel axis of every tensor, in models whose layers have `data_format="channels_first"`.
 
 The probe speaks (h, w, K). So every map in such a model's plan is held with its channels last: a step turns what its layer
 reads channels first, and turns back what the layer gives. Cuts, gradients and compiled functions know nothing of it, and

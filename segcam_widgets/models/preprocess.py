@@ -1,4 +1,4 @@
-"""From a picture's bytes to the values a model was trained on, by name."""
+"""Preprocess a picture by name: a range of values, or a model of `keras.applications`."""
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial

@@ -1,4 +1,4 @@
-"""Answering a pullback: which of the compiled functions, and at which scale."""
+"""Answer a pullback: choose the compiled function, and the scale of the field in half precision."""
 
 from collections.abc import Iterator
 from functools import partial

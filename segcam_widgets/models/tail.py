@@ -1,4 +1,4 @@
-"""What kind of network follows a layer: found in one trace of the tail, by its operations."""
+"""Describe the network that follows a layer, from the operations of one trace."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""The layers of one model that can be explained, and what a name means."""
+"""The layers of a model that can be explained, and the lookup of layer names."""
 
 import difflib
 from collections.abc import Iterable

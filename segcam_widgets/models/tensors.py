@@ -1,4 +1,4 @@
-"""Activations of one image, kept within a number of bytes and recomputed where they had to go."""
+"""Activations of one image, cached within a budget of bytes and recomputed if dropped."""
 
 import threading
 from collections import Counter, OrderedDict

@@ -1,4 +1,4 @@
-"""A model without a graph, whose `call` is its author's own code, recorded by running that code once on symbols.
+"""Record a model without a graph by running its `call` once on symbols.
 
 TensorFlow traces the call into a graph of operations; while it does, every call of a Keras layer in that thread is noted
 with the tensors that go in and come out. These tensors are the slots of a plan, and the operations between them its steps,

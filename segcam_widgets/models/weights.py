@@ -1,4 +1,4 @@
-"""Whether a model's weights have changed, found out in a fraction of a millisecond and without reading their values."""
+"""Detect in a fraction of a millisecond, without reading values, whether a model's weights have changed."""
 
 import threading
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""One channel looked at closely: activation, gradient, the pixels that give it its weight; and all channels as a table."""
+"""The channel panel: one channel's activation, gradient and votes; and a table of all channels."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Choosing: layer, class, score, method, baseline and the method's options, as widgets that agree with one query."""
+"""The menus for layer, class, score, method, baseline and the method's options, kept in agreement with one query."""
 
 from collections.abc import Callable
 from html import escape

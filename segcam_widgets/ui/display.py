@@ -1,4 +1,4 @@
-"""How the picture looks: opacity, colour range, overlays. All but the range's mode live in the browser."""
+"""The display settings: opacity, colour range, overlays. All but the range's mode live in the browser."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What carries the score: the ledger as a waterfall, and channels switched off for real beside the forecast."""
+"""The evidence panel: the ledger as a waterfall, and channels switched off for real beside the forecast."""
 
 from collections.abc import Callable
 from html import escape

@@ -1,4 +1,4 @@
-"""`explore`: from whatever is at hand to an explorer in the cell."""
+"""`explore`: show the explorer for a model, a file, a probe or several."""
 
 import os
 from collections.abc import Mapping, Sequence

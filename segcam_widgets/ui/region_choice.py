@@ -1,4 +1,4 @@
-"""Where: the region as one menu, from what is predicted, true, wrong, drawn, or set from Python."""
+"""The Region menu: predicted, ground truth, errors, drawn, or set from Python."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Serve an explorer as a page of its own: Voilà on loopback, behind a token, ended with whoever started it."""
+"""Serve an explorer as a web page of its own: Voilà on loopback, protected by a token, stopped with its parent process."""
 
 import os
 import secrets

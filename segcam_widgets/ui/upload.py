@@ -1,4 +1,4 @@
-"""An image of one's own, fitted to the model by a choice that is made in sight."""
+"""The panel for a picture of one's own, with a visible choice of how it is fitted to the model."""
 
 import io
 from collections.abc import Callable, Sequence

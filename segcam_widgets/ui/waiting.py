@@ -1,4 +1,4 @@
-"""That something is being worked on; of what takes long also how far it is, and a way to stop it."""
+"""Busy indicator, with progress and a Cancel button for slow work."""
 
 import threading
 import time

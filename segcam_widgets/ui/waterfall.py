@@ -1,4 +1,4 @@
-"""The ledger as a waterfall: what carries the score, from zero to S.
+"""Draw the ledger as a waterfall: what carries the score, from zero to S.
 
 Rows of plain HTML rather than a chart: names of layers are long and lie flat here, it follows the theme, it needs no
 script, and a screen reader reads it as the table that it is.

@@ -1,4 +1,4 @@
-"""Small pieces of HTML. Every name that comes from a model or a file is escaped here.
+"""Small pieces of HTML, in which every name from a model or a file is escaped.
 
 The style of panels stands in `STYLE`, that of the whole in ``static/page.css``.
 """

@@ -1,4 +1,4 @@
-"""Running the network many times: in batches that memory bears, with progress between them."""
+"""Run the network many times, in batches that fit into memory, reporting progress between them."""
 
 from collections.abc import Callable, Iterator
 

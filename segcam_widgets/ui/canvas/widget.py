@@ -1,4 +1,4 @@
-"""The canvas's model: what the browser draws, and what is drawn there, as traits."""
+"""The canvas's model: everything that the browser draws, and everything drawn there, as traits."""
 
 from collections.abc import Sequence
 from typing import Any
