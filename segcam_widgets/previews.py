@@ -158,7 +158,7 @@ class Previews:
             self._held, self._begun = None, begun  # never two of them
         while not begun[1].finished:
             if not wanted():
-                raise Cancelled("Something is asked.")
+                raise Cancelled("A question came.")
             begun[1].step()
         return begun[1].result()
 
@@ -183,5 +183,5 @@ def _must_last(wanted: Wanted, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if not wanted():
-            raise Cancelled("Something newer is asked.")
+            raise Cancelled("A newer question came.")
         time.sleep(0.005)

@@ -25,9 +25,9 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 IDLE_SECONDS = 5.0
 REST_SECONDS = 0.3
-"""Without a request before what may come next is thought of: longer than a hand pauses in the midst of a drag."""
+"""Idle seconds before neighbouring layers are compiled ahead; longer than a pause in mid-drag."""
 REACH = 2
-"""Layers on either side of the one on view that are got ready for."""
+"""Neighbouring layers, on either side of the one on view, that are compiled ahead."""
 END_SECONDS = 10.0
 _LOG = logging.getLogger(__name__)
 _WORKERS: "weakref.WeakSet[NewestWins[Any, Any]]" = weakref.WeakSet()
@@ -35,7 +35,7 @@ _WORKERS: "weakref.WeakSet[NewestWins[Any, Any]]" = weakref.WeakSet()
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the requests so far. submitted == answered + failed + dropped + cancelled once idle."""
+    """How many requests met which fate so far. submitted == answered + failed + dropped + cancelled once idle."""
 
     submitted: int = 0
     answered: int = 0

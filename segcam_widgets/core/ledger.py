@@ -228,7 +228,7 @@ class EvidenceLedger:
         if name is None:
             return self._fields[part][:, :, index]
         if part in ("units", "residual"):
-            raise SegCamError(f"`name` must be left out where `part` is {part!r}. Received: {shown(name)}.")
+            raise SegCamError(f"`name` must be left out if `part` is {part!r}. Received: {shown(name)}.")
         activations, around = self._tensors
         still = np.zeros(self.layer.shape, np.float32)
         if part == "bypass":
@@ -237,7 +237,7 @@ class EvidenceLedger:
             return self._probe.pushforward(self.layer.name, still, {str(name): around[str(name)]})[:, :, index]
         if not is_whole(name) or not 0 <= int(name) < self.layer.shape[2]:
             raise SegCamError(
-                f"`name` must be a channel, 0 to {self.layer.shape[2] - 1}, where `part` is 'channels'. "
+                f"`name` must be a channel, 0 to {self.layer.shape[2] - 1}, if `part` is 'channels'. "
                 f"Received: {shown(name)}."
             )
         still[:, :, int(name)] = activations[:, :, int(name)]

@@ -212,7 +212,8 @@ class Probe(Protocol):
     **Layers.** `layer` is a name as :meth:`layer` accepts it. Every method that takes one raises UnknownLayerError if no
     target layer has this name, and DisconnectedLayerError if the layer does not reach the logits.
 
-    **Weights.** Answers hold for the weights of the last :meth:`refresh` (or the opening).
+    **Weights.** Prediction and activations may be stored, and belong to the weights of the last :meth:`refresh` (or of the
+    opening). After a change of weights, answers fit together again once :meth:`refresh` was called.
 
     **Identities.** With a = activations(layer), t a tangent, u a cotangent, < , > the sum of products over all axes:
 

@@ -67,7 +67,7 @@ def check(given: Given) -> None:
     if x is None and image is None:
         raise SegCamError("`x` must be given, or `image` together with `preprocess`. Received: neither.")
     if x is None and preprocess is None:
-        raise SegCamError("`preprocess` must be given where `image` is given without `x`. Received: None.")
+        raise SegCamError("`preprocess` must be given if `image` is given without `x`. Received: None.")
     if preprocess is not None and not callable(preprocess) and not isinstance(preprocess, str):
         raise SegCamError(
             "`preprocess` must be a function from the image to `x`, or a name like 'resnet50' or '0-1'. "
@@ -79,7 +79,7 @@ def check(given: Given) -> None:
         raise SegCamError(f"`fit` fits `x` or `image`, whichever is given. Received: both, with fit={given.fit!r}.")
     if given.bands is not None and image is not None:
         raise SegCamError(
-            "`bands` chooses what is shown of `x`. Received: it together with `image`, which is shown itself."
+            "`bands` chooses the channels of `x` to show. Received: `bands` together with `image`, which is shown itself."
         )
 
 

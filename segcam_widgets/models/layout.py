@@ -145,9 +145,9 @@ class _Layouts:
         if other != axis:
             named = {axis: path, other: teller}
             raise UnsupportedModelError(
-                f"`model` must tell one layout of each tensor. Received: layers {named[FIRST]!r} with channels first and "
-                f"{named[LAST]!r} with channels last, between which nothing moves them. Put a keras.layers.Permute there, "
-                "or give both one data_format."
+                f"`model` must have one layout per tensor. Received: layer {named[FIRST]!r} is channels_first and layer "
+                f"{named[LAST]!r} is channels_last, but nothing converts between them. Put a keras.layers.Permute there, "
+                "or give both the same data_format."
             )
         return False
 
@@ -190,7 +190,7 @@ class _Layouts:
         for step in self._plan.steps:
             if any(slot not in self.known for slot in self.maps(step)):
                 raise UnsupportedModelError(
-                    f"`model` must tell the layout of each tensor. Received: layer {step.path!r} in a model with channels "
-                    "first, of which neither it nor its neighbours tell. Set its attribute data_format to 'channels_first' or "
-                    "'channels_last'."
+                    f"`model` must have a known layout for each tensor. Received: layer {step.path!r} in a model with "
+                    "channels first, whose layout neither the layer nor its neighbours state. Set its attribute data_format "
+                    "to 'channels_first' or 'channels_last'."
                 )

@@ -318,7 +318,7 @@ class KerasProbe(Probe, Preparing):
         shape = (*self._head.size, len(self.class_names))
         if field.shape[-3:] != shape or field.ndim not in (3, 4) or not field.size:
             raise SegCamError(
-                f"`cotangent` must have shape {shape}, or that with a leading batch axis. Received: {field.shape}."
+                f"`cotangent` must have shape {shape}, optionally with a leading batch axis. Received: {field.shape}."
             )
         return [field if field.ndim == 4 else field[None]], field.ndim == 4
 
@@ -337,7 +337,7 @@ class KerasProbe(Probe, Preparing):
         shape = self._shape(target)
         if array.shape[-3:] != shape or array.ndim not in (3, 4) or not array.size:
             raise SegCamError(
-                f"`{argument}` of layer {target.name!r} must have shape {shape}, or that with a leading batch axis. "
+                f"`{argument}` of layer {target.name!r} must have shape {shape}, optionally with a leading batch axis. "
                 f"Received: {array.shape}."
             )
         own = self._tensors.shapes[target.slot][1:]  # tokens lie in a row

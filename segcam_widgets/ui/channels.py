@@ -27,7 +27,7 @@ PAUSE = 0.2
 
 
 class ChannelView(W.Accordion):
-    """Drawn only while it is open: a drag does not pay for what nobody sees. Votes follow when the hand pauses."""
+    """Drawn only while open, so that a drag does not pay for what is hidden. Votes follow when the user pauses."""
 
     def __init__(self) -> None:
         self.worker: NewestWins[Asked, ChannelVotes] = NewestWins(
@@ -78,7 +78,7 @@ class ChannelView(W.Accordion):
         until = time.monotonic() + PAUSE
         while time.monotonic() < until:
             if not wanted():
-                raise Cancelled("Something else is asked.")
+                raise Cancelled("A newer question came.")
             time.sleep(0.01)
         probe, explanation, channel = asked
         return channel_votes(probe, explanation.query, channel)

@@ -45,7 +45,7 @@ class DisplayControls(W.VBox):
         self.mode = W.Dropdown(
             options=list(MODES),
             description="Range",
-            tooltip="Who sets the colour range",
+            tooltip="How the colour range is set",
             style=style,
             layout=W.Layout(width="180px"),
         )

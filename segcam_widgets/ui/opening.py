@@ -43,9 +43,7 @@ def explore(
     if isinstance(first, list | tuple) or is_probe(first):
         if x is not None or kwargs:
             given = ["x"] if x is not None else sorted(kwargs)
-            raise SegCamError(
-                f"`{given[0]}` belongs to a model. Received: it together with a probe, which has its own."
-            )
+            raise SegCamError(f"`{given[0]}` belongs to a model. Received: a probe, which has its own.")
         probes = list(first) if isinstance(first, list | tuple) else [first]
         wrong = next((p for p in probes if not is_probe(p)), None)
         if wrong is not None:

@@ -35,7 +35,7 @@ class RegionChoice(W.Dropdown):
         self._quiet = Quiet()
         self._given: Region | None = None
         self._before_draft: str | None = None
-        super().__init__(description="Region", tooltip="Which pixels are asked about", style={"description_width": "72px"},
+        super().__init__(description="Region", tooltip="The pixels to explain", style={"description_width": "72px"},
                          layout=W.Layout(width="auto"))  # fmt: skip
         self.observe(self._chosen, "value")
         canvas.observe(self._drawn, ["shapes", "draft"])

@@ -94,8 +94,7 @@ def test_what_to_open_must_be_said_once():
     model, x, picture = small(), image(), np.zeros((8, 8, 3), np.uint8)
     assert refused(model) == "`x` must be given, or `image` together with `preprocess`. Received: neither."
     assert (
-        refused(model, image=picture)
-        == "`preprocess` must be given where `image` is given without `x`. Received: None."
+        refused(model, image=picture) == "`preprocess` must be given if `image` is given without `x`. Received: None."
     )
     assert refused(model, x, image=picture, preprocess=np.asarray) == (
         "`preprocess` is for an `image` without `x`. Received: both `x` and `preprocess`."
@@ -269,8 +268,8 @@ def test_several_inputs():
     entries = [keras.Input((SIZE, SIZE, 3), name=name) for name in ("photo", "depth")]
     model = keras.Model(entries, Seeds().conv(2, 1, activation="softmax")(layers.Concatenate()(entries)))
     assert refused(model, image(), error=sc.UnsupportedModelError) == (
-        "`model` must have one input, the image. Received: 2 inputs (photo, depth). Make the others of the image, "
-        "other = 0 * image[..., :1] say: keras.Model(image, model([image, other]))."
+        "`model` must have one input, the image. Received: 2 inputs (photo, depth). Derive the others from the image, "
+        "for example other = 0 * image[..., :1]: keras.Model(image, model([image, other]))."
     )
 
 
@@ -372,7 +371,7 @@ def test_fields_of_another_shape(shape):
     with pytest.raises(sc.SegCamError) as caught:
         probe.pullback("deep", np.zeros(shape))
     assert str(caught.value) == (
-        f"`cotangent` must have shape (16, 16, 4), or that with a leading batch axis. Received: {shape}."
+        f"`cotangent` must have shape (16, 16, 4), optionally with a leading batch axis. Received: {shape}."
     )
 
 
@@ -385,7 +384,8 @@ def test_activations_of_another_shape():
         with pytest.raises(sc.SegCamError) as caught:
             ask(np.zeros((16, 16, 8)))
         assert str(caught.value) == (
-            f"`{argument}` of layer 'deep' must have shape (8, 8, 8), or that with a leading batch axis. Received: (16, 16, 8)."
+            f"`{argument}` of layer 'deep' must have shape (8, 8, 8), optionally with a leading batch axis. "
+            "Received: (16, 16, 8)."
         )
 
 
