@@ -1,8 +1,8 @@
 """Maps from votes while a region is dragged; the votes are collected in idle time. No widgets and no drawing here.
 
 Gradients are quick where little of the network follows the layer, and there they are shown at once. Deeper in, the votes of
-the question on view are collected while the hand rests, one channel after the other, and a drag then costs one contraction a
-map. The gradients follow as soon as the hand pauses: what is not a preview always has them.
+the question on view are collected in pauses, one channel after the other, and a drag then costs one contraction a
+map. The gradients follow in the next pause: what is not a preview always has them.
 """
 
 import time
@@ -88,7 +88,7 @@ class Previews:
         Raises
         ------
         Cancelled
-            A preview was shown, and the hand moved on before the gradients were asked for.
+            A preview was shown, and the drag went on before the gradients were asked for.
         SegCamError
             As :func:`segcam_widgets.explain`.
         """
@@ -167,7 +167,7 @@ class Previews:
             self._held, self._begun = (topic, field), None
 
     def _refuse(self, topic: Topic, error: Exception) -> None:
-        """Gradients answer there as before, and nobody asked for votes: not a word."""
+        """Say nothing: gradients still answer, and the user did not ask for votes."""
         if topic.probe is self._probe:
             self._refused.add(topic.layer)
 

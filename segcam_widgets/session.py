@@ -48,7 +48,7 @@ class NewestWins(Generic[Request, Answer]):
     """One worker with room for one waiting request.
 
     A request that is replaced before its turn is dropped. An answer that is finished while a newer request waits is
-    still shown: during a drag the picture follows the hand. No older answer is ever shown after a newer one.
+    still shown: during a drag the picture follows the pointer. No older answer is ever shown after a newer one.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class NewestWins(Generic[Request, Answer]):
         self._waiting: tuple[Request] | None = None
         self._thread: threading.Thread | None = None
         self._running = False
-        self._stopped = False  # somebody no longer wants what runs
+        self._stopped = False  # the running request was cancelled
         self._closed = False
         self._counts = dict.fromkeys(Counts.__slots__, 0)
         _WORKERS.add(self)
@@ -160,7 +160,7 @@ class NewestWins(Generic[Request, Answer]):
                 return
             over = self._over = threading.Event()
         assert self._rest is not None
-        # not a method: what is being got ready for must not keep a view alive
+        # not a method: work ahead must not keep a view alive
         self._call(self._rest, request, answer, lambda: not over.is_set())
 
     @staticmethod
@@ -177,7 +177,7 @@ class NewestWins(Generic[Request, Answer]):
             return self._change.wait_for(lambda: self._waiting is None and not self._running, timeout)
 
     def cancel(self) -> bool:
-        """Drop what waits, and tell what runs that nobody wants it; it ends unseen. Whether there was anything to stop."""
+        """Drop the waiting request and cancel the running one, unseen. Returns whether there was anything to stop."""
         with self._change:
             stopped = self._running or self._waiting is not None
             self._stopped = self._running
@@ -228,7 +228,7 @@ def explainer(
 ) -> NewestWins[tuple[Probe, CamQuery], Explanation]:
     """A worker that answers (probe, query) with an explanation, and at rest lets the probe get ready for the next layers.
 
-    A quick method is always finished: during a drag its picture follows the hand. A slow one says how far it is, to `tell`,
+    A quick method is always finished: during a drag its picture follows the pointer. A slow one says how far it is, to `tell`,
     and is given up as soon as something newer is asked. How a quick one is answered can be replaced by
     ``quick(request, wanted)``.
     """

@@ -150,4 +150,4 @@ def _answer(probe: Probe, query: CamQuery, progress: Progress | None) -> tuple[E
         notes=notes,
         evidence=result.evidence,
     )
-    return answer, pulled.current and not method.slow  # a slow one went on after somebody looked
+    return answer, pulled.current and not method.slow  # a slow method ran on after the weights were checked

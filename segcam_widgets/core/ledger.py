@@ -113,7 +113,7 @@ class EvidenceLedger:
 
     @property
     def bypass(self) -> Mapping[str, float]:
-        """The same for every tensor that goes round the layer, by the name of what makes it."""
+        """The same for every tensor that bypasses the layer, by the name of the step that computes it."""
         return self.inside.bypass
 
     @property
@@ -317,7 +317,7 @@ def _number(value: float, noise: float) -> str:
 
 
 def ledger(probe: Probe, query: CamQuery) -> EvidenceLedger:
-    """Split the score into what the layer's channels carry, what goes round the layer, and the rest.
+    """Split the score into the parts that the layer's channels, its bypass and the rest carry.
 
     S = sum_k <dS/dA_k, A_k> + sum_s <dS/dT_s, T_s> + units + residual, from one pullback, and what full units and constants
     after the layer give (:meth:`Probe.units`). It says what the score is made of; `outside` and `difference`, what makes it

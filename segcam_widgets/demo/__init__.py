@@ -84,7 +84,7 @@ def load_demo(name: str = "textures") -> Demo:
         Unknown name.
     """
     entry = _entry(name)
-    # numpy and TensorFlow come in here, when somebody wants a demo, and not at import
+    # numpy and TensorFlow are imported here, when a demo is loaded, and not with the package
     np = importlib.import_module("numpy")
     mosaics = importlib.import_module("segcam_widgets.demo.mosaics")
     models = importlib.import_module("segcam_widgets.models.load")

@@ -49,7 +49,7 @@ class AtlasCell:
     negative_share : float
         Share of the channels whose pooled gradient is negative; nan as above.
     headline : str
-        Code of the rule that says why the map is blank; "" where it is not, or nobody asked.
+        Code of the rule that says why the map is blank; "" if it is not, or if reasons were not asked for.
     """
 
     layer: str

@@ -191,12 +191,12 @@ class Experiments:
 
     @cached_property
     def bypass_names(self) -> tuple[str, ...]:
-        """What goes round the layer and has rows and columns, so that it can be set to its mean over the rest."""
+        """The bypass tensors that have rows and columns, and so can be set to their mean over the rest."""
         return tuple(name for name, tensor in self._probe.bypass(self._layer).items() if tensor.ndim == 3)
 
     @cached_property
     def skip(self) -> Outcome | None:
-        """What goes round the layer set to its mean over the rest; None where nothing does, or there is no rest."""
+        """The bypass tensors set to their mean over the rest; None if there are none, or no rest."""
         if not (self.has_rest and self.bypass_names):
             return None
         around = self._probe.bypass(self._layer)

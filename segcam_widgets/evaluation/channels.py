@@ -54,7 +54,7 @@ class ChannelTest:
     every : bool
         The random orders are all there are: few channels.
     bypass : tuple of str
-        The tensors that go round the layer: they stay as they are.
+        Names of the tensors that bypass the layer; these stay unchanged.
     """
 
     layer: str

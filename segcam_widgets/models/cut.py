@@ -19,7 +19,7 @@ class Cut:
     target : int
         The slot of the layer's output.
     bypass : tuple of int
-        Slots the tail reads besides: they go round the layer (skip connections).
+        Other slots that the tail reads: tensors that bypass the layer (skip connections).
     bypass_names : tuple of str
         The layers that make them; ":1" is appended for the second output of a layer.
     tail : tuple of Step

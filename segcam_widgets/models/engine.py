@@ -39,7 +39,7 @@ _ENGINES: "weakref.WeakKeyDictionary[Any, dict[tuple[Hashable, ...], Engine]]" =
 _LOCK = threading.Lock()
 _COMPILER = ThreadPoolExecutor(1, thread_name_prefix="segcam-compile")
 AHEAD = Ahead(_COMPILER)
-"""What is compiled before somebody asks, of all models: a person looks at one view at a time."""
+"""Work compiled ahead of need, one list for all models: a person looks at one view at a time."""
 
 
 @dataclass(frozen=True, slots=True)

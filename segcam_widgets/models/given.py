@@ -13,7 +13,7 @@ Batched = tuple[NDArray[np.float32], bool]
 
 
 def around(given: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Batched]:
-    """The argument `bypass`, by name; `shapes` are those of the tensors that go round the layer.
+    """The argument `bypass`, by name; `shapes` are those of the tensors that bypass the layer.
 
     Raises
     ------

@@ -46,7 +46,7 @@ class Prepared:
     ----------
     x : ndarray, (1, H, W, C) float32
     image : ndarray, (h', w', 3) uint8, or callable
-        What a person sees; or how it is made of `x` (h, w, C), when somebody looks.
+        The picture to show; or a function that makes it from `x` (h, w, C) when it is first shown.
     placement : Placement
         Where the image, as it was given, lies in `x`.
     remarks : tuple of str

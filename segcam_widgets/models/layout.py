@@ -5,7 +5,7 @@ reads channels first, and turns back what the layer gives. Cuts, gradients and c
 the network computes what it always did, whatever is found out here: two turns cancel.
 
 What a layer reads and gives is told by its own `data_format`, else by its neighbours. Where two layers tell different
-things of one tensor, or nobody tells anything, rows, columns and channels have no meaning, and the model is refused.
+things of one tensor, or none tells anything, rows, columns and channels have no meaning, and the model is refused.
 """
 
 from collections.abc import Callable, Iterator
@@ -177,7 +177,7 @@ class _Layouts:
                 yield other, becomes(axis), path
 
     def guess(self, hint: Callable[[Any], int | None]) -> None:
-        """Where nobody tells, believe a hint; each is spread before the next is asked for."""
+        """Use a hint where the layout is unknown; spread each before the next one is asked for."""
         for step in self._plan.steps:
             for slot in self.maps(step):
                 axis = None if slot in self.known else hint(step.layer)
@@ -186,7 +186,7 @@ class _Layouts:
                     self.spread()
 
     def must_be_complete(self) -> None:
-        """Raise UnsupportedModelError for a map of which nobody tells anything."""
+        """Raise UnsupportedModelError for a tensor whose layout is unknown."""
         for step in self._plan.steps:
             if any(slot not in self.known for slot in self.maps(step)):
                 raise UnsupportedModelError(

@@ -112,7 +112,7 @@ def pushed(logits: tf.Tensor, sources: Sequence[tf.Tensor], tangents: Sequence[t
 
 
 def shapes_around(cut: Cut, tensors: Activations) -> dict[str, tuple[int, ...]]:
-    """Of the tensors that go round a layer, without the batch axis, by name."""
+    """Shapes of the tensors that bypass a layer, without the batch axis, by name."""
     return {name: tuple(tensors.shapes[slot][1:]) for name, slot in zip(cut.bypass_names, cut.bypass, strict=True)}
 
 

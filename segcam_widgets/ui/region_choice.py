@@ -78,7 +78,7 @@ class RegionChoice(W.Dropdown):
             self._set(kind or "drawn")
 
     def _canvas_region(self, class_index: int) -> Region | None:
-        """What is on the canvas, drawn or being drawn: a query that says the same must not be drawn again over the hand."""
+        """The region on the canvas, drawn or being drawn: a query with the same region must not redraw it under the pointer."""
         return self._canvas.region(PredictedClass(class_index), live=True)
 
     def _chosen(self, _: Any) -> None:

@@ -64,7 +64,7 @@ class UploadPanel(W.VBox):
         try:
             images = Sources(self._opener(io.BytesIO(bytes(given["content"])), self.fit.value, self.value_range.value))
             images.opened(0)
-        except Exception as error:  # nobody sees what is raised in a handler
+        except Exception as error:  # an exception in a handler would not be visible
             self._on_error(words.in_words(error))
             return
         finally:

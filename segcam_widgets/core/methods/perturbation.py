@@ -10,7 +10,7 @@ from segcam_widgets.core.probe import input_layer
 FLAT = 1e-6
 """A map whose values differ by this little beside its largest magnitude is constant up to rounding."""
 WINDOWS = 8
-"""Along the layer's shorter side, where nobody says how large a window is to be."""
+"""Windows along the layer's shorter side, if no window size is given."""
 
 
 def ablation_cam(given: MapInput) -> MapResult:

@@ -71,7 +71,7 @@ class SegmentationCanvas(anywidget.AnyWidget):
         How the map is shown: values interpolated before they are coloured, negative values left out, colours more
         transparent the nearer the value is to zero.
     vmax : float
-        The colour range is [-vmax, vmax]; changed only by whoever sets it.
+        The colour range is [-vmax, vmax]; it changes only when it is set.
     heat_label : str
         Title of the colour bar.
     lut : bytes
