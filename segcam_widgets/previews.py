@@ -1,8 +1,8 @@
 """Maps from votes while a region is dragged; the votes are collected in idle time. No widgets and no drawing here.
 
 Gradients are quick where little of the network follows the layer, and there they are shown at once. Deeper in, the votes of
-the question on view are collected in pauses, one channel after the other, and a drag then costs one contraction a
-map. The gradients follow in the next pause: what is not a preview always has them.
+the question on view are collected in pauses, one channel after the other, and a drag then costs one contraction per
+map. The gradients follow in the next pause; every answer that is not a preview has them.
 """
 
 import time
