@@ -84,12 +84,14 @@ class TestFloat64(ProbeContract):
 
     @staticmethod
     def opened():
-        kept = keras.config.floatx()
-        keras.config.set_floatx("float64")
+        kept = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("float64")
         try:
-            return opened(small("none"))
+            model = small("none", dtype="float64")
         finally:
-            keras.config.set_floatx(kept)
+            keras.config.set_dtype_policy(kept)
+        assert model.get_layer("deep").output.dtype == "float64"
+        return opened(model)
 
 
 class WithoutGraph(keras.Model):
