@@ -1,4 +1,4 @@
-"""Every layer in one backward pass, beside one query a layer; and the atlas, on a U-Net of 1.9 M parameters.
+"""Every layer in one backward pass, beside one query per layer; and the atlas, on a U-Net of 1.9 M parameters.
 
     python -m benchmarks.sweep [--size 256] [--rounds 15]
 
@@ -75,7 +75,7 @@ def main() -> int:
         assert np.abs(swept[name].grad_cam - cam).max() <= 1e-3 * np.abs(cam).max() + 1e-12, name
     del swept, single
     times = interleaved({
-        "one sweep of all layers": sweep, "one query a layer": queries,
+        "one sweep of all layers": sweep, "one query per layer": queries,
         "one query by the textbook, first layer": lambda turn: recipe(constant, masks[turn % len(masks)], turn % classes),
     }, asked.rounds)  # fmt: skip
     usual, best = typical(times), fastest(times)
@@ -83,13 +83,13 @@ def main() -> int:
         print(f"{name:42}{usual[name]:9.1f} ms ({best[name]:6.1f})")
     sweep_, all_, book = usual.values()
     met = sweep_ < TARGET * book
-    print(f"\nOne query a layer costs {all_ / sweep_:.1f} times the sweep; the sweep costs {sweep_ / book:.2f} queries by the "
+    print(f"\nOne query per layer costs {all_ / sweep_:.1f} times the sweep; the sweep costs {sweep_ / book:.2f} queries by the "
           f"textbook at the first layer (target: below {TARGET:g}, {'met' if met else 'MISSED'}).")  # fmt: skip
     start = time.perf_counter()
     found = sc.atlas(probe, region=sc.Everything())
     took = time.perf_counter() - start
     print(f"\nAtlas, {found.shape[0]} layers by {found.shape[1]} classes: {took:.2f} s, {1000 * took / found.shape[1]:.0f} ms a "
-          f"class; one query a cell would take about {all_ * found.shape[1] / 1000:.1f} s.")  # fmt: skip
+          f"class; one query per cell would take about {all_ * found.shape[1] / 1000:.1f} s.")  # fmt: skip
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > 1.5 * cores:
         print(f"The machine was busy (load {load:.1f} on {cores} cores): medians say little, the fastest turns more.")

@@ -26,6 +26,12 @@ API = {
     "Errors": ("errors",),
 }
 
+# What a probe is asked and answers, below the public names: the Keras probe, the protocol, and the values of its answers.
+PROBE = (
+    "models.probe.KerasProbe", "core.probe.Probe", "core.probe.LayerInfo", "core.probe.Pullback", "core.probe.Tail",
+    "core.probe.LayerSweep", "core.probe.Cotangent",
+)  # fmt: skip
+
 
 def markdown_table(header, rows):
     """A Markdown table; a bar inside a cell is escaped."""
@@ -134,6 +140,11 @@ def api():
     for room in sc._ROOMS:
         entry = f".. automodule:: segcam_widgets.{room}\n   :members:"
         parts.append(f"## {room.capitalize()}\n\n`sc.{room}`:\n\n```{{eval-rst}}\n{entry}\n```\n")
+    entries = "\n\n".join(
+        f".. autoclass:: segcam_widgets.{name}" + ("" if name.endswith(".Probe") else "\n   :members:")
+        for name in PROBE
+    )
+    parts.append(f"## What a probe answers\n\n```{{eval-rst}}\n{entries}\n```\n")
     return "\n".join(parts)
 
 

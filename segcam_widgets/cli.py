@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="open the explorer on a shipped demo in the browser")
     demo.add_argument("name", nargs="?", default="textures", metavar="NAME",
-                      help="textures, or question: the network this project began with; default: %(default)s")  # fmt: skip
+                      help="textures, or question, the network this project started from; default: %(default)s")  # fmt: skip
     _server_options(demo)
     demo.set_defaults(run=_demo)
 
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
     explain = commands.add_parser("explain", help="explain one class at one layer, and write the result into a folder")
     _input_options(explain)
-    explain.add_argument("--layer", required=True, help="target layer; a wrong name lists what there is")
+    explain.add_argument("--layer", required=True, help="target layer; a wrong name lists the layers")
     explain.add_argument("--class", dest="class_index", required=True, metavar="CLASS", help="index or name")
     explain.add_argument(
         "--score", help=f"{either(SCORES)}; default: the margin, or the logit where classes do not compete"
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _input_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=".keras or .h5 file")
-    parser.add_argument("image", metavar="IMAGE", help="picture, or .npy array as the model eats it")
+    parser.add_argument("image", metavar="IMAGE", help="picture, or .npy array preprocessed as the model expects")
     parser.add_argument("--classes", metavar="A,B,C", help="names of the classes, in the model's order")
     parser.add_argument(
         "--range",
@@ -88,20 +88,20 @@ def _input_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preprocess",
         metavar="NAME",
-        help="in place of --range: prepare values as keras.applications does for a model, resnet50 or mobilenet_v2",
+        help="instead of --range: preprocess as keras.applications does for a model, such as resnet50 or mobilenet_v2",
     )
     parser.add_argument(
         "--fit",
         default="exact",
         help="a picture of another size: exact (refuse), resize, pad or tile; default: %(default)s",
     )
-    parser.add_argument("--bands", metavar="R,G,B", help="channels of an array to look at, or one to be shown grey")
+    parser.add_argument("--bands", metavar="R,G,B", help="channels of an array to show, or one to show as grey")
     parser.add_argument("--import", dest="modules", action="append", default=[], metavar="MODULE",
-                        help="import this module first: it registers layers of your own")  # fmt: skip
+                        help="import this module first, to register your own layers")  # fmt: skip
 
 
 def _server_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, help="default: a free one")
+    parser.add_argument("--port", type=int, help="port to serve on; default: a free one")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     parser.add_argument("--theme", choices=("light", "dark"), default="light")
 

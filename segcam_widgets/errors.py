@@ -1,4 +1,4 @@
-"""Every error this package raises for a user's mistake, in one family and one form of words."""
+"""All errors that this package raises for a user's mistake: one family, one form of words."""
 
 import difflib
 import re

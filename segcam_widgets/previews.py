@@ -1,8 +1,8 @@
-"""Maps while a region is dragged, from votes that were collected while nobody asked: no widgets here, and no drawing.
+"""Maps from votes while a region is dragged; the votes are collected in idle time. No widgets and no drawing here.
 
 Gradients are quick where little of the network follows the layer, and there they are shown at once. Deeper in, the votes of
-the question on view are collected while the hand rests, one channel after the other, and a drag then costs one contraction a
-map. The gradients follow as soon as the hand pauses: what is not a preview always has them.
+the question on view are collected in pauses, one channel after the other, and a drag then costs one contraction per
+map. The gradients follow in the next pause; every answer that is not a preview has them.
 """
 
 import time
@@ -23,7 +23,7 @@ from segcam_widgets.session import NewestWins
 QUICK_SECONDS = 0.01
 """A gradient this quick is shown at once: a preview takes 1 to 3 ms, and the browser far longer than both."""
 PATIENCE_SECONDS = 12.0
-"""Votes that would take longer to collect are not begun: one pushforward a channel, about as long as a gradient each."""
+"""Votes that would take longer to collect are not begun: one pushforward per channel, about as long as a gradient each."""
 REST_SECONDS = 0.8
 """Without a question before votes are collected: the diagnosis of what is on view comes first."""
 HELD = BUDGET // 2
@@ -88,7 +88,7 @@ class Previews:
         Raises
         ------
         Cancelled
-            A preview was shown, and the hand moved on before the gradients were asked for.
+            A preview was shown, and the drag went on before the gradients were asked for.
         SegCamError
             As :func:`segcam_widgets.explain`.
         """
@@ -158,7 +158,7 @@ class Previews:
             self._held, self._begun = None, begun  # never two of them
         while not begun[1].finished:
             if not wanted():
-                raise Cancelled("Something is asked.")
+                raise Cancelled("A question came.")
             begun[1].step()
         return begun[1].result()
 
@@ -167,7 +167,7 @@ class Previews:
             self._held, self._begun = (topic, field), None
 
     def _refuse(self, topic: Topic, error: Exception) -> None:
-        """Gradients answer there as before, and nobody asked for votes: not a word."""
+        """Say nothing: gradients still answer, and the user did not ask for votes."""
         if topic.probe is self._probe:
             self._refused.add(topic.layer)
 
@@ -183,5 +183,5 @@ def _must_last(wanted: Wanted, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if not wanted():
-            raise Cancelled("Something newer is asked.")
+            raise Cancelled("A newer question came.")
         time.sleep(0.005)

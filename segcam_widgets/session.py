@@ -1,4 +1,4 @@
-"""The current query of one view: the newest wins. No widgets here, and no drawing.
+"""The current query of one view, answered by a worker: the newest request wins. No widgets and no drawing here.
 
 Requests may come from any thread (Jupyter calls handlers on two); the work is done on one thread of the session's
 own, which starts with the first request and ends when there has been none for a while, so that a forgotten view costs
@@ -25,9 +25,9 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 IDLE_SECONDS = 5.0
 REST_SECONDS = 0.3
-"""Without a request before what may come next is thought of: longer than a hand pauses in the midst of a drag."""
+"""Idle seconds before neighbouring layers are compiled ahead; longer than a pause in mid-drag."""
 REACH = 2
-"""Layers on either side of the one on view that are got ready for."""
+"""Neighbouring layers, on either side of the one on view, that are compiled ahead."""
 END_SECONDS = 10.0
 _LOG = logging.getLogger(__name__)
 _WORKERS: "weakref.WeakSet[NewestWins[Any, Any]]" = weakref.WeakSet()
@@ -35,7 +35,7 @@ _WORKERS: "weakref.WeakSet[NewestWins[Any, Any]]" = weakref.WeakSet()
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the requests so far. submitted == answered + failed + dropped + cancelled once idle."""
+    """How many requests met which fate so far. submitted == answered + failed + dropped + cancelled once idle."""
 
     submitted: int = 0
     answered: int = 0
@@ -48,7 +48,7 @@ class NewestWins(Generic[Request, Answer]):
     """One worker with room for one waiting request.
 
     A request that is replaced before its turn is dropped. An answer that is finished while a newer request waits is
-    still shown: during a drag the picture follows the hand. No older answer is ever shown after a newer one.
+    still shown: during a drag the picture follows the pointer. No older answer is ever shown after a newer one.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class NewestWins(Generic[Request, Answer]):
         self._waiting: tuple[Request] | None = None
         self._thread: threading.Thread | None = None
         self._running = False
-        self._stopped = False  # somebody no longer wants what runs
+        self._stopped = False  # the running request was cancelled
         self._closed = False
         self._counts = dict.fromkeys(Counts.__slots__, 0)
         _WORKERS.add(self)
@@ -160,7 +160,7 @@ class NewestWins(Generic[Request, Answer]):
                 return
             over = self._over = threading.Event()
         assert self._rest is not None
-        # not a method: what is being got ready for must not keep a view alive
+        # not a method: work ahead must not keep a view alive
         self._call(self._rest, request, answer, lambda: not over.is_set())
 
     @staticmethod
@@ -177,7 +177,7 @@ class NewestWins(Generic[Request, Answer]):
             return self._change.wait_for(lambda: self._waiting is None and not self._running, timeout)
 
     def cancel(self) -> bool:
-        """Drop what waits, and tell what runs that nobody wants it; it ends unseen. Whether there was anything to stop."""
+        """Drop the waiting request and cancel the running one, unseen. Returns whether there was anything to stop."""
         with self._change:
             stopped = self._running or self._waiting is not None
             self._stopped = self._running
@@ -228,7 +228,7 @@ def explainer(
 ) -> NewestWins[tuple[Probe, CamQuery], Explanation]:
     """A worker that answers (probe, query) with an explanation, and at rest lets the probe get ready for the next layers.
 
-    A quick method is always finished: during a drag its picture follows the hand. A slow one says how far it is, to `tell`,
+    A quick method is always finished: during a drag its picture follows the pointer. A slow one says how far it is, to `tell`,
     and is given up as soon as something newer is asked. How a quick one is answered can be replaced by
     ``quick(request, wanted)``.
     """

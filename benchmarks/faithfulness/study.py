@@ -53,7 +53,7 @@ def example() -> Record:
 
 
 def opened(mosaics: Sequence[int]) -> Iterator[tuple[int, str, Any]]:
-    """Each mosaic's probe, once a class."""
+    """Each mosaic's probe, once per class."""
     demo = sc.load_demo()
     for mosaic in mosaics:
         probe = sc.open_probe(demo.model, demo.images[mosaic], class_names=demo.class_names)

@@ -1,4 +1,4 @@
-"""What a channel's activation is compared with: zero as in Grad-CAM, or another reference point (DESIGN, section 3)."""
+"""The baselines: the reference activation that a channel is compared with, zero as in Grad-CAM or another."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from segcam_widgets.core.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A reference activation, one number a channel.
+    """A reference activation, one number per channel.
 
     Attributes
     ----------

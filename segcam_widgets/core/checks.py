@@ -1,4 +1,4 @@
-"""What must be so before anything is done, and the sentence where it is not: numbers that a user typed, libraries."""
+"""Check what a user typed, or what must be installed, and word the error if it will not do."""
 
 import importlib
 from typing import Any

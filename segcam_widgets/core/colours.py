@@ -1,4 +1,4 @@
-"""The two colour tables: a diverging scale for signed maps, and one colour a class for labels.
+"""The two colour tables: a diverging scale for signed maps, and one colour per class for labels.
 
 Both are computed in Oklab (Ottosson, "A perceptual color space for image processing", 2020), where equal distances look
 about equally large, and checked as people with a colour-vision deficiency see them (Machado, Oliveira & Fernandes, "A
@@ -146,7 +146,7 @@ def _palette() -> Colours:
 
 
 def class_colours(count: int) -> Colours:
-    """One colour a class, to tell labels apart, with a colour-vision deficiency too.
+    """One colour per class, to tell labels apart, with a colour-vision deficiency too.
 
     Parameters
     ----------

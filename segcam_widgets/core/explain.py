@@ -1,4 +1,4 @@
-"""From a probe and a query to an explanation."""
+"""`explain`: answer one query about one probe."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +47,8 @@ def must_be_finite(what: str, values: NDArray[np.floating], layer: str) -> None:
     """Raise NonFiniteError where an array holds NaN or infinity."""
     flat = np.ravel(values)
     with np.errstate(over="ignore", invalid="ignore"):
-        # One quick pass; large numbers overflow it too, so that only its yes counts. No product: the threads of BLAS wait for
-        # those of TensorFlow, which spin for a while behind each call, and a query then takes two to five times as long.
+        # A finite sum proves every value finite (an infinite one may be mere overflow, so check below). Do not use a dot
+        # product here: BLAS threads contend with TensorFlow's spinning threads and make a query 2 to 5 times slower.
         if np.isfinite(flat.sum()):
             return
     finite = np.isfinite(values)
@@ -104,10 +104,10 @@ def explain(probe: Probe, query: CamQuery, progress: Progress | None = None) -> 
             if not probe.refresh():
                 raise
             continue  # with other weights it may be no mistake
-        # looking at the weights while the tail runs, and again only where that was not possible, is quicker than looking first
+        # weights are checked while the tail runs; check again only if that was impossible. Checking first would be slower
         if current or not probe.refresh():
             return answer
-    return _answer(probe, query, progress)[0]  # they change faster than one can look: somebody trains
+    return _answer(probe, query, progress)[0]  # the weights keep changing: the model is being trained
 
 
 def _answer(probe: Probe, query: CamQuery, progress: Progress | None) -> tuple[Explanation, bool]:
@@ -150,4 +150,4 @@ def _answer(probe: Probe, query: CamQuery, progress: Progress | None) -> tuple[E
         notes=notes,
         evidence=result.evidence,
     )
-    return answer, pulled.current and not method.slow  # a slow one went on after somebody looked
+    return answer, pulled.current and not method.slow  # a slow method ran on after the weights were checked

@@ -1,4 +1,4 @@
-"""The answer: signed, un-normalised, immutable, and everything that follows from it by arithmetic."""
+"""`Explanation`: the answer to a query, signed, not normalised, immutable, with everything that follows by arithmetic."""
 
 import math
 from collections.abc import Mapping
@@ -234,7 +234,7 @@ class Explanation:
         )
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a channel, as a pandas.DataFrame.
+        """One row per channel, as a pandas.DataFrame.
 
         Columns: weight (its mean over the map where it is per pixel), mean_gradient, mean_activation, max_activation,
         baseline, contribution, region_contribution; nan where the method has no weights.

@@ -23,14 +23,14 @@ _SIDE = 256
 
 
 def per_channel(values: NDArray[Any], channels: int) -> NDArray[np.float64]:
-    """Weights or contributions as one number a channel, (K,): the mean over the map, nan where there are none."""
+    """Weights or contributions as one number per channel, (K,): the mean over the map, nan where there are none."""
     if not values.size:
         return np.full(channels, np.nan)
     return values.mean((0, 1), dtype=np.float64) if values.ndim == 3 else values.astype(np.float64)
 
 
 def to_frame(explanation: "Explanation") -> "pd.DataFrame":
-    """One row a channel; see :meth:`Explanation.to_frame`."""
+    """One row per channel; see :meth:`Explanation.to_frame`."""
     pd = needed("pandas", "to_frame")
     activations = explanation.activations
     channels = activations.shape[2]

@@ -1,4 +1,4 @@
-"""An explanation as one picture file, for a report or a message: no browser, no plotting library."""
+"""Draw an explanation into one picture file, for a report or a message, without a browser or a plotting library."""
 
 import textwrap
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""A mapping that cannot be changed, and so can be hashed, compared, copied and pickled."""
+"""An immutable mapping that can be hashed, compared, copied and pickled."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Between grids: bilinear upsampling of maps, and the share of a coarse cell that a fine mask covers."""
+"""Change between grids: upsample maps bilinearly, and find the share of a coarse cell that a fine mask covers."""
 
 from functools import lru_cache
 

@@ -113,7 +113,7 @@ class EvidenceLedger:
 
     @property
     def bypass(self) -> Mapping[str, float]:
-        """The same for every tensor that goes round the layer, by the name of what makes it."""
+        """The same for every tensor that bypasses the layer, by the name of the step that computes it."""
         return self.inside.bypass
 
     @property
@@ -228,7 +228,7 @@ class EvidenceLedger:
         if name is None:
             return self._fields[part][:, :, index]
         if part in ("units", "residual"):
-            raise SegCamError(f"`name` must be left out where `part` is {part!r}. Received: {shown(name)}.")
+            raise SegCamError(f"`name` must be left out if `part` is {part!r}. Received: {shown(name)}.")
         activations, around = self._tensors
         still = np.zeros(self.layer.shape, np.float32)
         if part == "bypass":
@@ -237,7 +237,7 @@ class EvidenceLedger:
             return self._probe.pushforward(self.layer.name, still, {str(name): around[str(name)]})[:, :, index]
         if not is_whole(name) or not 0 <= int(name) < self.layer.shape[2]:
             raise SegCamError(
-                f"`name` must be a channel, 0 to {self.layer.shape[2] - 1}, where `part` is 'channels'. "
+                f"`name` must be a channel, 0 to {self.layer.shape[2] - 1}, if `part` is 'channels'. "
                 f"Received: {shown(name)}."
             )
         still[:, :, int(name)] = activations[:, :, int(name)]
@@ -259,7 +259,7 @@ class EvidenceLedger:
         return {"channels": channels, "bypass": bypass, "units": units, "residual": rest}
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a part (pandas): its kind, its name, what it carries."""
+        """One row per part (pandas): its kind, its name, what it carries."""
         pd = needed("pandas", "to_frame")
         rows = [("channels", str(k), float(v)) for k, v in enumerate(self.channels)]
         rows += [("bypass", name, value) for name, value in self.bypass.items()]
@@ -312,7 +312,7 @@ def _number(value: float, noise: float) -> str:
 
 
 def ledger(probe: Probe, query: CamQuery) -> EvidenceLedger:
-    """Split the score into what the layer's channels carry, what goes round the layer, and the rest.
+    """Split the score into the parts that the layer's channels, its bypass and the rest carry.
 
     S = sum_k <dS/dA_k, A_k> + sum_s <dS/dT_s, T_s> + units + residual, from one pullback, and what full units and constants
     after the layer give (:meth:`Probe.units`). It says what the score is made of; `outside` and `difference`, what makes it

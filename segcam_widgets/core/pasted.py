@@ -1,4 +1,4 @@
-"""Numbers that somebody pasted: what they are, and with how many digits they came."""
+"""Read numbers that a user pasted, and find out with how many digits they were printed."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Where a picture, or a part of it, lies in what a model eats, so that regions and maps find their way there and back."""
+"""Where a picture, or a part of it, lies in a model's input: carries regions and maps there and back."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Telling whoever waits how far one is, and stopping where they no longer want to."""
+"""Report progress to a caller, and stop when the caller cancels."""
 
 from segcam_widgets.core.probe import Progress
 from segcam_widgets.errors import Cancelled, SegCamError, shown

@@ -148,7 +148,7 @@ def _resolve_rival(query: CamQuery, score: str, index: int, names: tuple[str, ..
         return STRONGEST
     if score != "margin":
         raise SegCamError(
-            f"`rival` is read by the score 'margin' alone. Received: rival={shown(query.rival)} with score {score!r}."
+            f"`rival` is used by the score 'margin' only. Received: rival={shown(query.rival)} with score {score!r}."
         )
     rival = class_index(query.rival, names, "rival")
     if rival == index:

@@ -1,4 +1,4 @@
-"""From outlines to pixels, exactly: a pixel belongs to a shape if its centre does."""
+"""Turn outlines into pixels, exactly: a pixel belongs to a shape if its centre does."""
 
 import numpy as np
 from numpy.typing import NDArray

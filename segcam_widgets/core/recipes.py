@@ -1,4 +1,4 @@
-"""The recipes that somebody's own script may have followed: what was differentiated, where, and what it gives at a layer.
+"""The recipes that a user's own script may have followed: what it differentiated, where, and the gradients this gives.
 
 Every vector here is the mean over the map of dS/dA, S being the mean over the region: sums, and a loss's sign, differ from
 it by a factor only. All of them are linear in the field that is pulled back, so that recipes which mix several classes cost
@@ -25,7 +25,7 @@ Array64 = NDArray[np.float64]
 Kind = Literal["class", "rival", "sum", "predicted", "true"]
 
 CROSSED = 8
-"""With more classes than this a class is not asked about over the pixels of another: that is C x C backward passes a score."""
+"""With more classes than this a class is not asked about over the pixels of another: that is C x C backward passes per score."""
 ROUNDING = 1e-6
 """A mean this small beside what it is the mean of is zero but for float32's rounding."""
 

@@ -1,4 +1,4 @@
-"""Which recipe gives the pooled gradients of somebody's own script."""
+"""`recognise`: find the recipe that gives the pooled gradients of a user's own script."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What was recognised, as values and in plain sentences."""
+"""`Recognition`: the recipe that was recognised, as values and in plain sentences."""
 
 from dataclasses import dataclass, field
 from html import escape

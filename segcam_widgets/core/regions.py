@@ -1,4 +1,4 @@
-"""Where on the segmentation output one asks: the regions that the prediction and the truth give, and the drawn ones."""
+"""The regions of the output that a query can ask about: from the prediction, from the truth, and drawn."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal

@@ -1,4 +1,4 @@
-"""From numbers to pixels: signed maps, labels, outlines. Views and files draw with this; no number is changed here."""
+"""Turn numbers into pixels: signed maps, labels, outlines. No number is changed here."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""What is left of a contrast where two gradients cancel: a number made of rounding, which is no answer."""
+"""Detect where two gradients cancel so far that only rounding is left, which is no answer."""
 
 from dataclasses import dataclass
 

@@ -156,7 +156,7 @@ class Score(ABC):
 
 
 def default_score(classes: int, multilabel: bool) -> str:
-    """What is asked where nobody says: the margin, or the logit where a class has no rival."""
+    """Name of the score of a query that names none: the margin, or the logit if classes have no rivals."""
     return "logit" if multilabel or classes < 2 else "margin"
 
 

@@ -1,4 +1,4 @@
-"""Who comes second at each pixel of a prediction: worked out once, and kept as long as its logits are."""
+"""The strongest rival at each pixel of a prediction, computed once per prediction."""
 
 import threading
 import weakref

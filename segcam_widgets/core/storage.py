@@ -1,4 +1,4 @@
-"""An explanation in a folder: arrays (npz), the map as a picture (png), a manifest that a person can read (json)."""
+"""Store an explanation in a folder: arrays (npz), the map as a picture (png), a readable manifest (json)."""
 
 import json
 import math
@@ -175,7 +175,7 @@ def _read_arrays(path: Path, layer: tuple[int, ...]) -> dict[str, NDArray[Any]]:
 
 
 def _must_be_free(target: Path, folder: Path) -> None:
-    """Nothing there, an empty folder, or a saved explanation and nothing beside it: all else is somebody's work."""
+    """Nothing there, an empty folder, or a saved explanation and nothing beside it: anything else may be the user's work."""
     if not target.exists():
         return
     if not target.is_dir():

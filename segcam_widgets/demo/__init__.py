@@ -47,7 +47,7 @@ class Demo:
     model : keras.Model
         (None, None, 1) -> (None, None, C) probabilities; height and width divisible by 8.
     images : ndarray, (N, H, W, 1) float32
-        In [0, 1], as the model eats them. Made of crops that were never trained on.
+        In [0, 1], as the model expects them. Made of crops that were never trained on.
     truth : ndarray, (N, H, W) uint8
         Index into `class_names`.
     class_names : tuple of str
@@ -84,7 +84,7 @@ def load_demo(name: str = "textures") -> Demo:
         Unknown name.
     """
     entry = _entry(name)
-    # numpy and TensorFlow come in here, when somebody wants a demo, and not at import
+    # numpy and TensorFlow are imported here, when a demo is loaded, and not with the package
     np = importlib.import_module("numpy")
     mosaics = importlib.import_module("segcam_widgets.demo.mosaics")
     models = importlib.import_module("segcam_widgets.models.load")

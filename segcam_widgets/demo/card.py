@@ -60,7 +60,7 @@ def _head(m: Mapping[str, Any]) -> str:
 A small U-Net that tells {", ".join(CLASS_NAMES[:-1])} and {CLASS_NAMES[-1]} apart, pixel by pixel. It is a teaching
 example, really trained, with {m["parameters"]:,} parameters. Its last five layers are the ones of the question this
 project began with: a 3x3 convolution with 8 channels, a 2x2 transposed convolution with 2, a 3x3 convolution with 2,
-a 1x1 convolution with one output a class, and a softmax as a layer of its own (`tail_conv8`, `{SIGNED_LAYER}`,
+a 1x1 convolution with one output per class, and a softmax as a layer of its own (`tail_conv8`, `{SIGNED_LAYER}`,
 `{BLANK_LAYER}`, `tail_logits`, `softmax`).
 
 Input: (height, width, 1) grey values in [0, 1], height and width divisible by 8. Output: a probability for each class.

@@ -1,4 +1,4 @@
-"""What a class hangs on at a layer, by experiment: its activations are changed inside the region, and what follows is run.
+"""Change a class's activations inside its region, run what follows, and see whether the class is lost.
 
 Written out on its own, in plain numpy, so that it stands beside the package's diagnosis as a second opinion. It is made
 for the tail of the demos: a class's own predicted pixels are the region, and nothing goes round the layer.

@@ -92,7 +92,7 @@ def make_mosaics(
     Returns
     -------
     images : ndarray, (count, H, W, 1) float32
-        In [0, 1], in steps of 1/255, as the network eats them.
+        In [0, 1], in steps of 1/255, as the network expects them.
     truth : ndarray, (count, H, W) uint8
         Index into `CLASS_NAMES`.
 
@@ -129,7 +129,7 @@ def to_bytes(images: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def to_unit(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Turn 8-bit images into float32 in [0, 1]: the inverse of `to_bytes`, and what the network eats."""
+    """Turn 8-bit images into float32 in [0, 1]: the inverse of `to_bytes`, and what the network expects."""
     return images.astype(np.float32) / np.float32(LEVELS)
 
 
@@ -141,7 +141,7 @@ def _columns(photo: NDArray[np.float32], split: Split) -> NDArray[np.float32]:
 
 
 def _region_map(rng: np.random.Generator, height: int, width: int, grain: float, min_share: float) -> NDArray[np.uint8]:
-    """Draw smooth random fields, one a class, until the largest-wins map gives every class its share."""
+    """Draw smooth random fields, one per class, until the largest-wins map gives every class its share."""
     classes = len(CLASS_NAMES)
     while True:
         fields = ndimage.gaussian_filter(rng.normal(size=(classes, height, width)), (0, grain, grain))

@@ -1,7 +1,7 @@
 """The network of the demos and its training: a small U-Net that ends like the question this project began with.
 
 The last five layers are a 3x3 convolution with 8 channels, a 2x2 transposed convolution with 2, a 3x3 convolution with
-2, a 1x1 convolution with one output a class, and a softmax. TensorFlow is imported inside the functions that need it.
+2, a 1x1 convolution with one output per class, and a softmax. TensorFlow is imported inside the functions that need it.
 """
 
 import hashlib

@@ -45,7 +45,7 @@ Ten outputs and two classes: 0 is *background*, 1 is *circle*, and no pixel was 
 {unused["mean_logit"]:.1f} on average, those of the two classes {unused["used_mean_logit"]:.1f}, and
 {_none(unused["predicted"])} of these pictures is given to one of them.
 
-Input: (height, width, 1) grey values in [0, 1], height and width divisible by 8. Output: ten probabilities a pixel.
+Input: (height, width, 1) grey values in [0, 1], height and width divisible by 8. Output: ten probabilities per pixel.
 """
 
 

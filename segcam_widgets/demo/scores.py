@@ -45,7 +45,7 @@ def cotangent(
     ----------
     logits : ndarray, (N, H, W, C)
     masks : ndarray, (N, H, W) bool
-        One region an image; none is empty.
+        One region per image; none is empty.
     class_index : int
     score : {"logit", "centered_logit", "margin"}
         y_c, y_c - mean_j y_j, or y_c - max_{j != c} y_j at each pixel.

@@ -64,7 +64,7 @@ def make_shapes(
     Returns
     -------
     images : ndarray, (count, H, W, 1) float32
-        In [0, 1], in steps of 1/255, as the network eats them.
+        In [0, 1], in steps of 1/255, as the network expects them.
     truth : ndarray, (count, H, W) uint8
         Index into `CLASS_NAMES`.
 

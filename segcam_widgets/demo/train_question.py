@@ -68,7 +68,7 @@ def measure_network(model: Any, images: NDArray[np.float32], truth: NDArray[np.u
     Returns
     -------
     dict
-        As `measure.measure` returns it, with `alive[layer]` (share of pixels above zero, a number a channel), and
+        As `measure.measure` returns it, with `alive[layer]` (share of pixels above zero, one number per channel), and
         `experiments[layer][class]`: how often each cause was named, and the median outcome of each experiment.
     """
     logits = view_logits(model, LOGITS, images)

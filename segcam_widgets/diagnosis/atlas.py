@@ -1,4 +1,4 @@
-"""The atlas: every layer and every class at once, one backward pass a class."""
+"""The atlas: every layer and every class at once, one backward pass per class."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,7 +49,7 @@ class AtlasCell:
     negative_share : float
         Share of the channels whose pooled gradient is negative; nan as above.
     headline : str
-        Code of the rule that says why the map is blank; "" where it is not, or nobody asked.
+        Code of the rule that says why the map is blank; "" if it is not, or if reasons were not asked for.
     """
 
     layer: str
@@ -224,7 +224,7 @@ class Atlas:
         )
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a cell (pandas), the columns being the fields of :class:`AtlasCell`."""
+        """One row per cell (pandas), the columns being the fields of :class:`AtlasCell`."""
         from segcam_widgets.diagnosis.atlas_report import to_frame
 
         return to_frame(self)
@@ -259,7 +259,7 @@ def atlas(
 ) -> Atlas:
     """Look at every layer and every class: where maps are blank, and where all channels pull down.
 
-    One backward pass a class answers for all layers; gradients are reduced inside the graph. The maps are those of
+    One backward pass per class answers for all layers; gradients are reduced inside the graph. The maps are those of
     Seg-Grad-CAM with baseline zero.
 
     Parameters

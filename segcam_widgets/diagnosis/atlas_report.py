@@ -1,4 +1,4 @@
-"""An atlas for reading without widgets: a table, markdown, a piece of HTML."""
+"""Render an atlas without widgets: as a table, Markdown or HTML."""
 
 from dataclasses import asdict
 from html import escape
@@ -92,7 +92,7 @@ def to_markdown(atlas: "Atlas") -> str:
 
 
 def rows_of(atlas: "Atlas") -> list[list["AtlasCell"]]:
-    """The cells, a list a layer."""
+    """The cells, one list per layer."""
     cells, width = atlas.cells(), atlas.shape[1]
     return [cells[start : start + width] for start in range(0, len(cells), width)]
 

@@ -1,4 +1,4 @@
-"""One question looked at from all sides: each measurement is made once, and only if a rule asks for it."""
+"""`Case`: one question with its maps and experiments, each computed only once a rule asks for it."""
 
 from dataclasses import replace
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""What a map would reach anyway: by where the gradient is, or by chance."""
+"""What a map would reach anyway, by chance or because of where the gradient is."""
 
 import numpy as np
 from numpy.typing import NDArray

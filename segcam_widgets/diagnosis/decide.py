@@ -92,7 +92,7 @@ def candidates(
     Parameters
     ----------
     outcomes : mapping of str to Outcome
-        Of "lift", "sink", "zero" and, where something goes round the layer, "skip".
+        Of "lift", "sink", "zero" and, if something bypasses the layer, "skip".
     level : float
         How far the region's activations are from the rest's; nan where there is no rest.
     arithmetic : Arithmetic

@@ -1,4 +1,4 @@
-"""From a probe and a query to a diagnosis."""
+"""`diagnose`: find out why the map of a query looks as it does."""
 
 from segcam_widgets.core.explain import must_be_probe, report
 from segcam_widgets.core.explanation import Explanation

@@ -1,4 +1,4 @@
-"""What becomes of the class when the layer shows something else: replays, each made once and only if a rule asks for it."""
+"""Experiments: change the layer's activations, replay, and see whether the class survives. Each runs at most once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -215,12 +215,12 @@ class Experiments:
 
     @cached_property
     def bypass_names(self) -> tuple[str, ...]:
-        """What goes round the layer and has rows and columns, so that it can be set to its mean over the rest."""
+        """The bypass tensors that have rows and columns, and so can be set to their mean over the rest."""
         return tuple(name for name, tensor in self._probe.bypass(self._layer).items() if tensor.ndim == 3)
 
     @cached_property
     def skip(self) -> Outcome | None:
-        """What goes round the layer set to its mean over the rest; None where nothing does, or there is no rest."""
+        """The bypass tensors set to their mean over the rest; None if there are none, or no rest."""
         if not (self.has_rest and self.bypass_names):
             return None
         around = self._probe.bypass(self._layer)

@@ -1,4 +1,4 @@
-"""What a diagnosis consists of: findings with their numbers, rules that passed, rules that do not apply."""
+"""The values of a diagnosis: findings with their numbers, rules that passed, rules that do not apply."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -160,7 +160,7 @@ class Diagnosis:
         return tuple(finding for finding in self.findings if finding.severity == "issue")
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a rule (pandas), in the order of the decision table: outcome, title or reason, message, remedy."""
+        """One row per rule (pandas), in the order of the decision table: outcome, title or reason, message, remedy."""
         from segcam_widgets.diagnosis.report import to_frame
 
         return to_frame(self)

@@ -1,4 +1,4 @@
-"""What was asked, and what is there: prediction, region, activations, gradients. Nothing is concluded here."""
+"""`Question`: a query's prediction, region, activations and gradients, computed once. Nothing is concluded here."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Remedies are run before they are offered, offered only if they help, and shown beside what would come of it anyway."""
+"""Try remedies out before they are offered; offer only those that help, beside what chance would reach."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A probe that remembers its pullbacks while a diagnosis looks at one question from several sides."""
+"""A probe that caches its pullbacks during a diagnosis."""
 
 import hashlib
 from collections.abc import Hashable, Mapping

@@ -1,4 +1,4 @@
-"""A diagnosis for reading without widgets: a table, markdown, a piece of HTML."""
+"""Render a diagnosis without widgets: as a table, Markdown or HTML."""
 
 import math
 import re

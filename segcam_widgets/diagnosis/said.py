@@ -1,4 +1,4 @@
-"""Experiments in sentences: what was done to the layer, and what became of the class."""
+"""Describe experiments in sentences: what was done to the layer, and what became of the class."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How far a map tells the truth: pixels and channels taken away, other classes, random weights, beside maps that know nothing."""
+"""Measure how faithful maps are: deletion and insertion, other classes, random weights, and maps that know nothing."""
 
 from segcam_widgets.evaluation.cascade import Cascade, Randomisable
 from segcam_widgets.evaluation.channels import ChannelTest

@@ -1,4 +1,4 @@
-"""The maps of one comparison, under test and to beat, and what is said of each before anything is replayed."""
+"""The maps of one comparison: those under test and those to beat, and the checks before anything is replayed."""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the caller of `faithfulness` asks for, checked: methods, other classes, maps of their own."""
+"""Check the arguments of `faithfulness`: methods, other classes, maps of the caller's own."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Cascading parameter randomisation: a map of what was learned must change when that is forgotten.
+"""Cascading parameter randomisation: a map must change when the weights are drawn at random, layer by layer.
 
 Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv 1810.03292, section 3: weights are re-drawn from the
 output to the input, layer by layer, and the map is compared with the original's at every stage. What it shows and what it
@@ -74,7 +74,7 @@ class Cascade:
 
 
 def stages_of(layers: Sequence[str], count: int | None) -> tuple[tuple[str, ...], ...]:
-    """Layers in order, in at most `count` groups of about equal size; None: one group a layer."""
+    """Layers in order, in at most `count` groups of about equal size; None: one group per layer."""
     groups = len(layers) if count is None else min(count, len(layers))
     if groups == 0:
         return ()
@@ -99,7 +99,7 @@ def cascade(
     originals : dict of str to Explanation
         The maps by name. Their regions are kept pixel by pixel: the prediction of random weights would give others.
     stages : int, optional
-        At most so many; None for one a layer.
+        At most so many; None for one per layer.
     redraws : int
         How many times the weights are drawn.
     seed : int

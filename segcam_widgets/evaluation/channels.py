@@ -1,4 +1,4 @@
-"""Deletion and insertion of a layer's channels: what the score does while they are switched off, or on, in a map's order.
+"""Deletion and insertion of channels: the score while a layer's channels are switched off, or on, in a map's order.
 
 Pixels are the input's, and a map is a layer's: between the two lies a network, an enlargement, and the question what a pixel
 is replaced with. A layer's channels can be switched off where the map is made. And where a class is coded by the *absence* of
@@ -54,7 +54,7 @@ class ChannelTest:
     every : bool
         The random orders are all there are: few channels.
     bypass : tuple of str
-        The tensors that go round the layer: they stay as they are.
+        Names of the tensors that bypass the layer; these stay unchanged.
     """
 
     layer: str

@@ -1,4 +1,4 @@
-"""The random-class test: a map of one class must not be the map of every class.
+"""The random-class test: the map of one class must differ from those of other classes.
 
 The counterpart, for masks, of the random-logit test: Sixt, Granz & Landgraf, "When explanations lie", ICML 2020,
 arXiv 1912.09818. Here every other class is asked about the same region, with the same score.

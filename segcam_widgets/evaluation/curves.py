@@ -1,4 +1,4 @@
-"""Deletion and insertion: what the score does while pixels are taken away or given back in a map's order.
+"""Deletion and insertion: the score while pixels are taken away, or given back, in a map's order.
 
 Petsiuk, Das & Saenko, "RISE", arXiv 1806.07421, section 4.2, for classifiers. What segmentation adds: the score is that of
 the *region* (S, the mean of the query's score over M, M fixed on the unmodified prediction), and the pixels that are taken

@@ -1,4 +1,4 @@
-"""How faithful are maps? The comparison as a whole: questions checked, maps made, tests run in turn."""
+"""`faithfulness`: check the question, make the maps, and run the tests in turn."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -101,7 +101,7 @@ def faithfulness(
     classes : sequence of int or str, optional
         The other classes of the random-class test; default all, eight at most.
     stages : int, optional
-        Of the cascade at most; None for one a layer.
+        At most so many in the cascade; None for one per layer.
     redraws : int
         How many times weights are drawn.
     seed : int

@@ -1,4 +1,4 @@
-"""What a pixel is replaced with when it is taken away. To add one: a function here, registered in FILLS."""
+"""What replaces a pixel that is taken away. To add one: a function here, registered in FILLS."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Fill:
     title : str
         In words, for tables.
     compute : callable
-        x (h, w, C) -> (h, w, C) float32, in the values that the network eats.
+        x (h, w, C) -> (h, w, C) float32, in the values that the network expects.
     """
 
     name: str
@@ -51,5 +51,5 @@ def _zero(x: Float) -> Float:
 
 FILLS: Registry[Fill] = Registry("fill")
 FILLS.add(Fill("blur", "the image blurred by a Gaussian of 1/32 of its longer side", _blur))
-FILLS.add(Fill("mean", "the image's mean, one value a channel", _mean))
-FILLS.add(Fill("zero", "zero, in the values that the network eats", _zero))
+FILLS.add(Fill("mean", "the image's mean, one value per channel", _mean))
+FILLS.add(Fill("zero", "zero, in the values that the network expects", _zero))

@@ -1,4 +1,4 @@
-"""A comparison as pandas frames: one row a curve, a pair of classes, a stage of the cascade."""
+"""A comparison as pandas frames: one row per curve, a pair of classes, a stage of the cascade."""
 
 import math
 from dataclasses import astuple, fields

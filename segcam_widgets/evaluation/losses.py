@@ -1,4 +1,4 @@
-"""Two curves compared: where a map that knows nothing is better than one under test, or as good."""
+"""Compare two curves: where a map that knows nothing is as good as one under test, or better."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The curves of one scope as a small drawing: SVG in the text's own colour, without any library."""
+"""Draw the curves of one scope as a small SVG in the text's own colour, without any library."""
 
 from html import escape
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""From a signed map to an order of the input's pixels."""
+"""Rank the input's pixels by a signed map."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Many changed versions of one layer's output, run on from there in batches, each read by a meter."""
+"""Replay many changed versions of one layer's output in batches, and read a number off each."""
 
 from collections.abc import Callable, Iterator
 

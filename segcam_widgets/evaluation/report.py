@@ -1,4 +1,4 @@
-"""A comparison for reading: tables as markdown and HTML."""
+"""Render a comparison as Markdown and HTML tables."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -107,7 +107,7 @@ def _channel_table(found: Faithfulness, test: channels.ChannelTest) -> Table:
 
 
 def _curve_table(found: Faithfulness, scope: str, title: str, about: str, said: Sequence[tuple[str, str]]) -> Table:
-    """Areas of score and IoU, one row a map with its words."""
+    """Areas of score and IoU, one row per map with its words."""
     unit = SCORES[str(found.query.score)].unit
     names = {"score": "S" if unit == "1" else f"S, {unit}", "iou": "IoU"}
     columns = [(test, measure) for test in TESTS for measure in MEASURES]

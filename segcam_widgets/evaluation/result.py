@@ -1,4 +1,4 @@
-"""What :func:`~segcam_widgets.evaluation.faithfulness` answers, and who won."""
+"""`Faithfulness`: the result of :func:`~segcam_widgets.evaluation.faithfulness`, and who won."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -80,9 +80,9 @@ class Faithfulness:
     curves : tuple of Curve
         Deletion and insertion; see :meth:`curve`.
     classes : tuple of ClassTest
-        The random-class test, one a method; empty where it was not asked for.
+        The random-class test, one per method; empty if it was not asked for.
     cascades : tuple of Cascade
-        The parameter randomisation, one a method; empty where it was not asked for, or cannot be.
+        The parameter randomisation, one per method; empty if it was not asked for or is impossible.
     chance : Chance or None
         What two random maps have in common: the typical pair of draws, and the largest.
     refused : mapping of str to str
@@ -165,7 +165,7 @@ class Faithfulness:
         )
 
     def summary(self) -> str:
-        """One sentence a map: which of its comparisons it wins, and which maps beat it."""
+        """One sentence per map: which of its comparisons it wins, and which maps beat it."""
         from segcam_widgets.evaluation.words import summary
 
         return summary(self)
@@ -179,7 +179,7 @@ class Faithfulness:
             "curves": one row for each scope, test and map: area under the curve of score and IoU, their standard deviation
             over the draws (0 but for the random map), and "lost_to", the references that are better by the score, or as
             good. "channels": one row for each test and map, with "luck", how likely a random order is to be as good by the
-            score. "classes": one row a method and other class. "cascades": one row a method, draw and stage.
+            score. "classes": one row per method and other class. "cascades": one row per method, draw and stage.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How alike two signed maps are: measures, none of which looks at the scale of either map.
+"""Measures of how alike two signed maps are; none depends on the scale of either map.
 
 All are taken of the signed values: a map and its negative have -1, not 1. Nothing is rectified.
 """

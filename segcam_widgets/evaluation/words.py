@@ -1,4 +1,4 @@
-"""A comparison in words: who won, and by what."""
+"""Describe a comparison in words: who won, and by what."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""From a Keras model of any kind to a plan: one adapter reads a graph, the other traces a `call` of the author's own."""
+"""Record a Keras model of any kind as a plan: from its graph, or by tracing a subclassed model's `call`."""
 
 import weakref
 from collections.abc import Sequence
@@ -65,8 +65,8 @@ def input_shape(model: Any) -> Shape:
     if len(model.inputs) != 1:
         names = ", ".join(str(t.name) for t in model.inputs)
         raise UnsupportedModelError(
-            f"`model` must have one input, the image. Received: {len(model.inputs)} inputs ({names}). Make the others "
-            "of the image, other = 0 * image[..., :1] say: keras.Model(image, model([image, other]))."
+            f"`model` must have one input, the image. Received: {len(model.inputs)} inputs ({names}). Derive the "
+            "others from the image, for example other = 0 * image[..., :1]: keras.Model(image, model([image, other]))."
         )
     shape = tuple(model.inputs[0].shape)
     if len(shape) != 4:

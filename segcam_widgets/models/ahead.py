@@ -1,4 +1,4 @@
-"""What may be asked next is got ready for on the thread that compiles, behind everything that somebody waits for."""
+"""Compile likely next questions in the background, after everything that a user is waiting for."""
 
 import logging
 import threading
@@ -11,7 +11,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Ahead:
-    """A list of work that nobody waits for yet. A newer list takes the place of an older one.
+    """A list of work to do in the background. A newer list replaces an older one.
 
     Parameters
     ----------

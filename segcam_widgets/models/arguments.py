@@ -1,4 +1,4 @@
-"""What a user says of a model's output, checked: its head, the classes' names, the truth."""
+"""Check what a user says about a model's output: head, class names, truth."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def choose_head(found: str, asked: str | None, channels: int) -> str:
 
 
 def name_classes(given: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    """Distinct names, one a class."""
+    """Distinct names, one per class."""
     if given is None:
         return tuple(f"class {i}" for i in range(count))
     if isinstance(given, str) or not isinstance(given, Sequence | np.ndarray):
@@ -35,7 +35,7 @@ def name_classes(given: Sequence[str] | None, count: int) -> tuple[str, ...]:
         hint = (
             " (one sigmoid channel shows two classes: the background first)" if count == 2 and len(names) == 1 else ""
         )
-        raise SegCamError(f"`class_names` must hold {count} names, one a class{hint}. Received: {len(names)}.")
+        raise SegCamError(f"`class_names` must hold {count} names, one per class{hint}. Received: {len(names)}.")
     if len(set(names)) != count:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise SegCamError(
@@ -57,7 +57,9 @@ def read_truth(truth: Any, size: tuple[int, int]) -> NDArray[np.int64] | None:
     if not whole and not (
         np.issubdtype(labels.dtype, np.floating) and np.isfinite(labels).all() and (labels == np.round(labels)).all()
     ):
-        raise SegCamError(f"`truth` must hold whole numbers, one class index a pixel. Received: dtype {labels.dtype}.")
+        raise SegCamError(
+            f"`truth` must hold whole numbers, one class index per pixel. Received: dtype {labels.dtype}."
+        )
     labels = labels.astype(np.int64)
     labels.flags.writeable = False
     return labels

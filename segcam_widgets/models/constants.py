@@ -1,4 +1,4 @@
-"""The constants that piecewise linear operations give besides: a ReLU6 that is full, a clip's bounds, offsets.
+"""Find constants that piecewise linear operations contribute: a full ReLU6, a clip's bounds, offsets.
 
 At an image, such an operation is linear in what it reads, plus a constant: six where a ReLU6 is full, a bound where a clip
 ends, an offset that is added.

@@ -1,4 +1,4 @@
-"""Cut a recorded model at a layer: what leads to it, what follows it, and what goes round it."""
+"""Cut a recorded model at a layer: the steps before it, the steps after it, and the tensors that bypass it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Cut:
     target : int
         The slot of the layer's output.
     bypass : tuple of int
-        Slots the tail reads besides: they go round the layer (skip connections).
+        Other slots that the tail reads: tensors that bypass the layer (skip connections).
     bypass_names : tuple of str
         The layers that make them; ":1" is appended for the second output of a layer.
     tail : tuple of Step

@@ -1,4 +1,4 @@
-"""The functions that are compiled from a cut: pullback and replay. All take and give tensors with a batch axis."""
+"""Pullback and replay of a cut, as functions to compile. All take and return tensors with a batch axis."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -50,8 +50,8 @@ def pullback(
     -------
     callable
         (activations, bypass, *factors), the factors those of :func:`whole_field` ->
-        (gradients (B, h, w, K) float32, shares (n_bypass, B)): shares are <gradient, tensor> of what goes round. Gradients
-        there cost nothing measurable, so they always come along. `between` is called behind the forward half.
+        (gradients (B, h, w, K) float32, shares (n_bypass, B)): shares are <gradient, tensor> of the bypass. Gradients
+        there cost nothing measurable, so they always come along. `between` is called after the forward half.
     """
 
     def function(

@@ -1,4 +1,4 @@
-"""One model taken apart, and its compiled tails: shared by every image that is opened on the model.
+"""`Engine`: one recorded model and its compiled tails, shared by all images that are opened with the model.
 
 Compiled functions are kept here, a few dozen at most, not on the probe: a second image costs no tracing. Weights are the
 user's own variables, held by reference.
@@ -29,9 +29,9 @@ from segcam_widgets.models.weights import WeightWatch
 
 Built = TypeVar("Built")
 DEEP = 20
-"""Tails with more steps than this answer eagerly at first and are compiled behind the answer (graph notes: 30-200 ms below)."""
+"""Tails with more steps run eagerly first and are compiled in the background; shorter ones compile at once (30-200 ms)."""
 KEPT = 48
-"""Compiled functions kept a model; each holds 3 to 15 MB."""
+"""Compiled functions kept per model; each takes 3 to 15 MB."""
 SIZES = 4
 """Engines kept of a model without a graph."""
 
@@ -39,7 +39,7 @@ _ENGINES: "weakref.WeakKeyDictionary[Any, dict[tuple[Hashable, ...], Engine]]" =
 _LOCK = threading.Lock()
 _COMPILER = ThreadPoolExecutor(1, thread_name_prefix="segcam-compile")
 AHEAD = Ahead(_COMPILER)
-"""What is compiled before somebody asks, of all models: a person looks at one view at a time."""
+"""Work compiled ahead of need, one list for all models: a person looks at one view at a time."""
 
 
 @dataclass(frozen=True, slots=True)

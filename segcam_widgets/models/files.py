@@ -1,4 +1,4 @@
-"""Probes from files: what the command line opens."""
+"""Open probes from files, for the command line and for uploads."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -31,14 +31,14 @@ def open_files(
     modules: Sequence[str] = (),
     **options: Any,
 ) -> list[Callable[[], KerasProbe]]:
-    """Functions that bind a model file to a picture, or to an array file: one, or with ``fit="tile"`` one a tile.
+    """Functions that bind a model file to a picture, or to an array file: one, or with ``fit="tile"`` one per tile.
 
     Parameters
     ----------
     model : str or keras.Model
         A .keras or .h5 file, or what was read from one.
     image : str
-        A picture; or a .npy file, whose values are taken as the model eats them.
+        A picture; or a .npy file, whose values must be as the model expects them.
     value_range, preprocess : str
         What a picture's values become; `preprocess`, the name of a model of `keras.applications`, goes first.
     modules : sequence of str
@@ -148,7 +148,7 @@ def picture_opener(
 ) -> Callable[[Any, str, str], list[Callable[[], KerasProbe]]]:
     """A function (file, fit, value_range) -> functions that open a probe, for pictures uploaded to an explorer on this model.
 
-    There is one, or with "tile" one a tile. A `preprocess` function of the user's own goes before `value_range`, and before
+    There is one, or with "tile" one per tile. A `preprocess` function of the user's own goes before `value_range`, and before
     every `fit` but "tile", for it may resize as well; one by name goes before `value_range`. What belongs to the images that
     the explorer was opened with is left out.
     """

@@ -1,4 +1,4 @@
-"""Pictures and arrays of any size, made into what a model eats by a choice that is named and shown, never silently."""
+"""Fit pictures and arrays of any size to a model's input, by a choice that is named and shown, never silently."""
 
 from collections.abc import Sequence
 from typing import Any

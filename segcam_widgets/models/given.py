@@ -1,4 +1,4 @@
-"""Tensors that a caller gives for a layer and for what goes round it: names and shapes checked, batches made alike."""
+"""Check tensors that a caller passes for a layer and for its bypass: names, shapes, equal batches."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ Batched = tuple[NDArray[np.float32], bool]
 
 
 def around(given: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Batched]:
-    """The argument `bypass`, by name; `shapes` are those of the tensors that go round the layer.
+    """The argument `bypass`, by name; `shapes` are those of the tensors that bypass the layer.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def around(given: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Batch
         raise SegCamError(f"`bypass` must be a mapping of names to arrays. Received: {shown(given)}.")
     for name in given:
         if not shapes:
-            raise SegCamError(f"`bypass` must be empty: nothing goes round this layer. Received: {shown(name)}.")
+            raise SegCamError(f"`bypass` must be empty: nothing bypasses this layer. Received: {shown(name)}.")
         if name not in shapes:
             raise SegCamError(must_be_one_of("bypass", shapes, name))
     return {name: of_shape(f"bypass[{name!r}]", values, shapes[name]) for name, values in given.items()}
@@ -37,7 +37,7 @@ def of_shape(what: str, values: Any, shape: tuple[int, ...]) -> Batched:
     array = np.asarray(values, np.float32)
     if shape not in (array.shape, array.shape[1:]) or not array.size:
         raise SegCamError(
-            f"`{what}` must have shape {shape}, or that with a leading batch axis. Received: {array.shape}."
+            f"`{what}` must have shape {shape}, optionally with a leading batch axis. Received: {array.shape}."
         )
     batched = array.shape != shape
     return (array if batched else array[None]), batched

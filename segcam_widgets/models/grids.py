@@ -1,4 +1,4 @@
-"""Which rows and columns a tensor has: of the logits, also flattened to (H*W, C), and of tokens (N, K)."""
+"""Find the rows and columns of a tensor: of the logits, also flattened to (H*W, C), and of tokens (N, K)."""
 
 from collections import deque
 

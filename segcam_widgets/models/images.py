@@ -1,4 +1,4 @@
-"""What a person sees of an input, and what a model eats of an image."""
+"""From a picture to a model's input, and from an input to a picture to show."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -98,7 +98,7 @@ def band_words(channels: int, bands: Sequence[int] | None) -> tuple[str, ...]:
 
 
 def from_channels_first(x: Any, shape: tuple[int | None, ...]) -> Any:
-    """An array as a model with channels first eats it, (C, H, W) or (1, C, H, W), with its channels last.
+    """An array as a model with channels first expects it, (C, H, W) or (1, C, H, W), with its channels last.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def from_channels_first(x: Any, shape: tuple[int | None, ...]) -> Any:
     if array.ndim not in (3, 4) or any(n is not None and n != got for n, got in sizes):
         wanted = ", ".join("any" if n is None else str(n) for n in shape[1:])
         raise SegCamError(
-            f"`x` must have its channels first, as the model eats them: shape ({wanted}) or (1, {wanted}). "
+            f"`x` must have its channels first, as the model expects them: shape ({wanted}) or (1, {wanted}). "
             f"Received: shape {array.shape}."
         )
     return np.moveaxis(array, -3, -1)
@@ -134,7 +134,7 @@ def as_input(x: Any, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
     Parameters
     ----------
     x : array-like, (H, W, C) or (1, H, W, C)
-        As the model eats it.
+        As the model expects it.
     shape : tuple
         The model's input shape with the batch axis, None where any size will do.
 

@@ -1,4 +1,4 @@
-"""What a user gives of an image, made into what the model eats, what a person sees, and how the two lie on each other."""
+"""Turn the arguments `x`, `image` and `preprocess` into the model's input, the picture to show, and how the two align."""
 
 import os
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class Prepared:
     ----------
     x : ndarray, (1, H, W, C) float32
     image : ndarray, (h', w', 3) uint8, or callable
-        What a person sees; or how it is made of `x` (h, w, C), when somebody looks.
+        The picture to show; or a function that makes it from `x` (h, w, C) when it is first shown.
     placement : Placement
         Where the image, as it was given, lies in `x`.
     remarks : tuple of str
@@ -67,7 +67,7 @@ def check(given: Given) -> None:
     if x is None and image is None:
         raise SegCamError("`x` must be given, or `image` together with `preprocess`. Received: neither.")
     if x is None and preprocess is None:
-        raise SegCamError("`preprocess` must be given where `image` is given without `x`. Received: None.")
+        raise SegCamError("`preprocess` must be given if `image` is given without `x`. Received: None.")
     if preprocess is not None and not callable(preprocess) and not isinstance(preprocess, str):
         raise SegCamError(
             "`preprocess` must be a function from the image to `x`, or a name like 'resnet50' or '0-1'. "
@@ -79,12 +79,12 @@ def check(given: Given) -> None:
         raise SegCamError(f"`fit` fits `x` or `image`, whichever is given. Received: both, with fit={given.fit!r}.")
     if given.bands is not None and image is not None:
         raise SegCamError(
-            "`bands` chooses what is shown of `x`. Received: it together with `image`, which is shown itself."
+            "`bands` chooses the channels of `x` to show. Received: `bands` together with `image`, which is shown itself."
         )
 
 
 def prepare(given: Given, shape: Shape, first: bool = False) -> Prepared:
-    """Fit and preprocess an image for a model whose input has this shape (N, H, W, C); `first`: it eats (N, C, H, W).
+    """Fit and preprocess an image for a model whose input has this shape (N, H, W, C); `first`: it expects (N, C, H, W).
 
     Raises
     ------
@@ -112,7 +112,7 @@ def _channels_last(given: Given, shape: Shape) -> Given:
 
 
 def tiles(given: Given, shape: Shape, first: bool = False) -> int:
-    """How many probes an image makes: one, or with ``fit="tile"`` one a tile."""
+    """How many probes an image makes: one, or with ``fit="tile"`` one per tile."""
     check(given)
     given = _channels_last(given, shape) if first else given
     size = _raw(given, shape).shape[:2]

@@ -1,11 +1,11 @@
-"""Which axis of a tensor its channels are on, in models whose layers have `data_format="channels_first"`.
+"""Find the channel axis of every tensor, in models whose layers have `data_format="channels_first"`.
 
 The probe speaks (h, w, K). So every map in such a model's plan is held with its channels last: a step turns what its layer
 reads channels first, and turns back what the layer gives. Cuts, gradients and compiled functions know nothing of it, and
 the network computes what it always did, whatever is found out here: two turns cancel.
 
 What a layer reads and gives is told by its own `data_format`, else by its neighbours. Where two layers tell different
-things of one tensor, or nobody tells anything, rows, columns and channels have no meaning, and the model is refused.
+things of one tensor, or none tells anything, rows, columns and channels have no meaning, and the model is refused.
 """
 
 from collections.abc import Callable, Iterator
@@ -145,9 +145,9 @@ class _Layouts:
         if other != axis:
             named = {axis: path, other: teller}
             raise UnsupportedModelError(
-                f"`model` must tell one layout of each tensor. Received: layers {named[FIRST]!r} with channels first and "
-                f"{named[LAST]!r} with channels last, between which nothing moves them. Put a keras.layers.Permute there, "
-                "or give both one data_format."
+                f"`model` must have one layout per tensor. Received: layer {named[FIRST]!r} is channels_first and layer "
+                f"{named[LAST]!r} is channels_last, but nothing converts between them. Put a keras.layers.Permute there, "
+                "or give both the same data_format."
             )
         return False
 
@@ -177,7 +177,7 @@ class _Layouts:
                 yield other, becomes(axis), path
 
     def guess(self, hint: Callable[[Any], int | None]) -> None:
-        """Where nobody tells, believe a hint; each is spread before the next is asked for."""
+        """Use a hint where the layout is unknown; spread each before the next one is asked for."""
         for step in self._plan.steps:
             for slot in self.maps(step):
                 axis = None if slot in self.known else hint(step.layer)
@@ -186,11 +186,11 @@ class _Layouts:
                     self.spread()
 
     def must_be_complete(self) -> None:
-        """Raise UnsupportedModelError for a map of which nobody tells anything."""
+        """Raise UnsupportedModelError for a tensor whose layout is unknown."""
         for step in self._plan.steps:
             if any(slot not in self.known for slot in self.maps(step)):
                 raise UnsupportedModelError(
-                    f"`model` must tell the layout of each tensor. Received: layer {step.path!r} in a model with channels "
-                    "first, of which neither it nor its neighbours tell. Set its attribute data_format to 'channels_first' or "
-                    "'channels_last'."
+                    f"`model` must have a known layout for each tensor. Received: layer {step.path!r} in a model with "
+                    "channels first, whose layout neither the layer nor its neighbours state. Set its attribute data_format "
+                    "to 'channels_first' or 'channels_last'."
                 )

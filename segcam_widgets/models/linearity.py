@@ -1,4 +1,4 @@
-"""Which operations of a traced tail are not piecewise linear, and which add a constant, read off their types.
+"""Find the operations of a traced tail that are not piecewise linear, and those that add a constant, by their types.
 
 Where all are piecewise linear (convolution, ReLU, max pooling, batch normalisation at inference, resizing), gradient
 times input accounts for the whole score but for what biases, offsets and constants give. Elsewhere the rest also holds

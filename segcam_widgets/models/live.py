@@ -1,4 +1,4 @@
-"""The live query's function: a tail's gradient without its forward pass.
+"""The function of a live query: a tail's gradient without its forward pass.
 
 Of a tail's forward pass its gradient needs a few tensors only: what the ReLUs let through, what max pooling chose. They
 stay what they are while region, class and score change, and most of them are outputs of layers, which the probe holds

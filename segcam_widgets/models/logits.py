@@ -36,7 +36,7 @@ class Logits:
         What the model ends with.
     where : {"layer", "fused", "absent", "inside"}
         A step of its own; part of the last layer with weights; not there; or somewhere inside, so that the logits are the
-        logarithms of the model's probabilities (exact but for a number a pixel, which no softmax can see).
+        logarithms of the model's probabilities (exact but for a constant per pixel, which softmax ignores).
     mixed_after : tuple of str
         Steps between the squash and the output that mix pixels: softmax and resizing do not commute.
     source : int
@@ -156,7 +156,7 @@ def _chain(first: Step, source: int, moved: list[Step]) -> tuple[Step, ...]:
 def log_probabilities(plan: Plan, end: int, squash: Squash) -> Logits:
     """For a model whose squashing function cannot be taken out: the logits are made from its probabilities.
 
-    log p is the softmax's logits but for a number a pixel, which changes neither the prediction nor a centered logit or a
+    log p is the softmax's logits but for a constant per pixel, which changes neither the prediction nor a centered logit or a
     margin; log p - log(1 - p) is the sigmoid's logit exactly.
     """
     slot = 1 + max(slot for step in plan.steps for slot in (*step.inputs, *step.outputs))

@@ -1,4 +1,4 @@
-"""The steps of a tail through which no gradient comes, asked of TensorFlow in the traced graph."""
+"""Find the steps of a tail that pass no gradient on, by asking TensorFlow in the traced graph."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

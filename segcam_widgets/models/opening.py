@@ -1,4 +1,4 @@
-"""`open_probe`: bind one model to one image."""
+"""`open_probe`: bind a model to an image."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,35 +28,38 @@ def open_probe(
     tile: int = 0,
     bands: Sequence[int] | None = None,
 ) -> KerasProbe:
-    """Bind a segmentation network to an image: one forward pass, after which queries run only what follows their layer.
+    """Bind a segmentation network to one image, to ask for maps, ledgers and diagnoses of it.
+
+    The whole network runs once, here; a query later runs only what follows its layer. The model is not modified.
 
     Parameters
     ----------
     model : keras.Model or path
-        Functional or Sequential, or a .keras or .h5 file (nothing in a file is executed).
+        A functional, Sequential or subclassed model, or a .keras or .h5 file (nothing in a file is executed). A subclassed
+        model, whose `call` is Python code, is traced once per image size.
     x : array-like, (H, W, C) or (1, H, W, C), optional
-        The image as the model eats it: (C, H, W) or (1, C, H, W) for a model with channels first, of which the probe
-        nevertheless speaks as (H, W, C) everywhere. Either this, or `image` with `preprocess`.
+        The image, preprocessed as the model expects: (C, H, W) or (1, C, H, W) for a model with channels first, whose
+        layers the probe nevertheless reports as (H, W, C). Give either this, or `image` with `preprocess`.
     image : array-like, (h', w', 3), optional
-        What a person sees, uint8 or float in [0, 1]; keeps its own size. Default: `x` rescaled.
+        The picture to show, uint8 or float in [0, 1], in its own size. Default: `x` rescaled.
     preprocess : callable or str, optional
-        ``preprocess(image) -> x``, where only the image is at hand. Or a name: of a model of `keras.applications` ("resnet50"),
-        whose own preparation of values it is; or of a range of values, "0-1", "0-255", "-1-1".
+        ``preprocess(image) -> x``, if you have only the image. Or a name: a model of `keras.applications` ("resnet50"),
+        whose own preprocessing is then used; or a range of values, "0-1", "0-255", "-1-1".
     class_names : sequence of str, optional
-        One a class; a one-channel sigmoid has two, the background first. Default "class 0", "class 1", ...
+        One per class; two for a one-channel sigmoid, the background first. Default "class 0", "class 1", ...
     truth : array-like, (H, W), optional
         Class indices on the grid of the logits; enables error regions.
     output : str or int, optional
-        Which output of a model that has several; default the first.
+        The output to explain, by name or index, if the model has several; default the first.
     head : {"softmax", "sigmoid"}, optional
-        Default: what the model ends with; a model of logits with one channel is sigmoid, else softmax.
+        Default: what the model ends with; for a model that ends with logits, sigmoid if these have one channel, else softmax.
     fit : {"exact", "resize", "pad", "tile"}
-        An image of another size than the model's: refuse; resize; shrink to fit and pad; cut into tiles. ``probe.placement``
-        says what went where, ``probe.placement.to_picture(explanation.upsampled())`` brings a map back.
+        What to do with an image of another size than the model's: refuse it; resize it; shrink it to fit and pad; cut it
+        into tiles. ``probe.placement.to_picture(explanation.upsampled())`` maps an answer back to the picture.
     tile : int
-        With ``fit="tile"``: which tile, row by row. :func:`segcam_widgets.explore` opens all of them.
+        With ``fit="tile"``: the number of the tile, counted row by row. :func:`segcam_widgets.explore` opens all of them.
     bands : sequence of int, optional
-        Which channels of `x` are shown: three as red, green and blue, or one grey. Default the first three, or the first.
+        The channels of `x` to show: three as red, green and blue, or one as grey. Default the first three, or the first.
 
     Returns
     -------
@@ -65,7 +68,8 @@ def open_probe(
     Raises
     ------
     UnsupportedModelError
-        Not a segmentation network, several inputs, a layout that cannot be told, or a file that cannot be read.
+        Not a segmentation network, several inputs, a `call` that cannot be traced, tensors of unknown layout, or a file that
+        cannot be read.
     NonFiniteError
         NaN or infinity in `x` or in the logits.
     SegCamError
@@ -93,7 +97,7 @@ def open_probe(
 
 
 def _bind(engine: Engine, array: Any, say: dict[str, Any]) -> KerasProbe:
-    """A probe; what TensorFlow cannot compute for this input (a size that does not divide, say) is told in one sentence."""
+    """Make a probe, and turn TensorFlow's complaint about an input (a size that does not divide, say) into one sentence."""
     try:
         return KerasProbe(engine, array, **say)
     except SegCamError:

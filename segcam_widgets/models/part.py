@@ -1,4 +1,4 @@
-"""A part of a traced graph as something to call."""
+"""A part of a traced graph as a callable."""
 
 import contextlib
 import copy

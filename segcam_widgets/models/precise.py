@@ -1,4 +1,4 @@
-"""A network of half precision, run in 32 bits from a layer on: to see what 16 bits lose of its gradient."""
+"""Run a half-precision network in 32 bits from a layer on, to see what 16 bits lose of its gradient."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""From a picture's bytes to the values a model was trained on, by name."""
+"""Preprocess a picture by name: a range of values, or a model of `keras.applications`."""
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -50,7 +50,7 @@ def by_name(name: str, channels: int | None) -> tuple[Preprocess, str]:
     Raises
     ------
     SegCamError
-        An unknown name, a model that eats neither grey nor RGB, or grey with a family that was trained on RGB.
+        An unknown name, a model that takes neither grey nor RGB, or grey with a family that was trained on RGB.
     """
     if channels not in (1, 3, None):
         raise SegCamError(
@@ -65,8 +65,8 @@ def by_name(name: str, channels: int | None) -> tuple[Preprocess, str]:
         raise SegCamError(must_be_one_of("preprocess", [*RANGES, *families()], name))
     if channels == 1:
         raise SegCamError(
-            f"`preprocess` must be one of {', '.join(RANGES)} for a model of grey images. Received: {name!r}, whose family eats "
-            "RGB."
+            f"`preprocess` must be one of {', '.join(RANGES)} for a model of grey images. Received: {name!r}, whose family "
+            "expects RGB."
         )
     # a copy: Keras scales arrays of floats in place
     return lambda picture: family(

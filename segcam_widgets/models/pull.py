@@ -1,4 +1,4 @@
-"""Answering a pullback: which of the compiled functions, and at which scale."""
+"""Answer a pullback: choose the compiled function, and the scale of the field in half precision."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -67,7 +67,7 @@ class Puller:
         gradients : ndarray, (B, h, w, K) float32
         shares : ndarray, (bypass, B) float64
         seen : int or None
-            The version of the weights that was seen on the way; None where nobody looked.
+            The version of the weights during the computation; None if they were not checked.
         """
         scale, pulled = np.float32(1), None
         for scale in scales(factors[-1], self._tensors.full_precision):

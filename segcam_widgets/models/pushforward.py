@@ -1,4 +1,4 @@
-"""Forward mode, exactly: what a change of a layer's activations does to the logits, by two reverse passes.
+"""Forward mode by two reverse passes: the exact first-order change of the logits for a change of a layer's activations.
 
 The gradient J'u of a network is linear in u, so the gradient of <J'u, t> with respect to u is J t (J. Townsend, "A new
 trick for calculating Jacobian vector products", 2017). `tf.autodiff.ForwardAccumulator` is no substitute: it knows no
@@ -112,7 +112,7 @@ def pushed(logits: tf.Tensor, sources: Sequence[tf.Tensor], tangents: Sequence[t
 
 
 def shapes_around(cut: Cut, tensors: Activations) -> dict[str, tuple[int, ...]]:
-    """Of the tensors that go round a layer, without the batch axis, by name."""
+    """Shapes of the tensors that bypass a layer, without the batch axis, by name."""
     return {name: tuple(tensors.shapes[slot][1:]) for name, slot in zip(cut.bypass_names, cut.bypass, strict=True)}
 
 

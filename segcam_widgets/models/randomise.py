@@ -1,4 +1,4 @@
-"""The same network with other weights, for a moment: nothing is written into the user's variables, and none is copied.
+"""The same network with random weights in some layers; the user's variables are neither written nor copied.
 
 Running a step is calling the user's own layer; here it is called in a scope in which some of its variables have other
 values. So there is no second model to build, none that cannot be cloned, and nothing to put back after an error.

@@ -1,4 +1,4 @@
-"""A series of images: from the third of a size on, one compiled function computes what is held of an image.
+"""Open a series of images faster: from the third of a size on, one compiled function computes all that is stored.
 
 Run step by step a network of 30 layers takes several times as long, but nothing has to be compiled for it: that is right for
 one image, and for two. Where all activations can be held, all are computed; where they cannot, those that were asked for on

@@ -1,4 +1,4 @@
-"""Every layer in one backward pass, reduced inside the graph: the layer slider and the atlas cost one run a class.
+"""Every layer in one backward pass, reduced inside the graph: the layer slider and the atlas cost one run per class.
 
 The gradients themselves stay in the graph: 147 of them handed to numpy cost 4 GB at 512 px.
 """
@@ -28,13 +28,13 @@ def sweep(
 ) -> Callable[..., Reduced]:
     """A function (x (1, ...), [], field (1, H, W, C)) -> for every target what :func:`reduced` makes of it, in float32.
 
-    A are the target's activations, G the gradient of <field, logits> there. `between` is called behind the forward half.
+    A are the target's activations, G the gradient of <field, logits> there. `between` is called after the forward half.
     """
     steps = ancestors(plan, [end])
     slots = [target.slot for target in targets]
     entry, wanted = plan.inputs[0], set(slots)
 
-    def function(x: tf.Tensor, _: Sequence[tf.Tensor], field: tf.Tensor) -> Reduced:  # nothing goes round the input
+    def function(x: tf.Tensor, _: Sequence[tf.Tensor], field: tf.Tensor) -> Reduced:  # nothing bypasses the input
         env = {entry: x}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
 

@@ -1,4 +1,4 @@
-"""What kind of network follows a layer: found in one trace of the tail, by its operations."""
+"""Describe the network that follows a layer, from the operations of one trace."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ Operations = dict[str, list[Any]]
 
 
 class Found(Mapping[str, str]):
-    """A mapping that is looked for when somebody asks: it takes a trace of the tail."""
+    """A mapping that is computed when first read, because it needs a trace of the tail."""
 
     def __init__(self, find: Callable[[], Mapping[str, str]]) -> None:
         self._find = find
@@ -69,7 +69,7 @@ class Traced:
     ----------
     curved : dict of str to str
         The steps that are not piecewise linear in what they read, and the operation that makes them so, in order.
-        Tensors that go round the layer count as variable too: the ledger is linear in them as well.
+        Bypass tensors count as variable too: the ledger is linear in them as well.
     constant : dict of str to str
         The steps that give a constant besides, which no weight makes, and how: "full units" or "constants".
     no_gradient : dict of str to str
@@ -169,7 +169,7 @@ def run_noting(cut: Cut, env: Env) -> Operations:
 
 
 def levels_of(entries: Iterable[tf.Tensor]) -> Levels:
-    """The levels in the graph that is being traced; `entries` are the activations and what goes round them."""
+    """The levels in the graph that is being traced; `entries` are the activations and the bypass tensors."""
     definition = tf.compat.v1.get_default_graph().as_graph_def()
     known = {t.op.name: LINEAR if t.dtype.is_floating or t.dtype.is_complex else STEPWISE for t in entries}
     return levels(definition.node, known, {f.signature.name: f for f in definition.library.function})

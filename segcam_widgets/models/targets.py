@@ -1,4 +1,4 @@
-"""The layers of one model that can be explained, and what a name means."""
+"""The layers of a model that can be explained, and the lookup of layer names."""
 
 import difflib
 from collections.abc import Iterable
@@ -87,8 +87,8 @@ class Targets:
         grid = self._grids.missing_one(slot)
         if grid is not None:
             more = f"one token more than the grid {grid[0]} x {grid[1]}, probably a class token"
-            return f": {more}. Choose a layer behind its removal"
-        return ": tokens, of which no map before or behind tells rows and columns"
+            return f": {more}. Choose a layer after its removal"
+        return ": tokens, and no map before or after the layer tells their rows and columns"
 
 
 def _disconnected(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Activations of one image, kept within a number of bytes and recomputed where they had to go."""
+"""Activations of one image, cached within a budget of bytes and recomputed if dropped."""
 
 import threading
 from collections import Counter, OrderedDict
@@ -76,7 +76,7 @@ class Activations:
     size : tuple of int
         Of the input, (1, h, w, C).
     asked : set of int
-        Slots that somebody wanted so far, the input aside.
+        Slots that were asked for so far, without the input.
     passes : int
         How many times steps had to be run (1 for a model that fits).
     """
@@ -186,7 +186,7 @@ class Activations:
             for slot in (
                 *step.inputs,
                 *step.outputs,
-            ):  # free what nobody reads any more: the peak stays near the budget
+            ):  # free what no later step reads, so that the peak stays near the budget
                 if readers[slot] <= 0 and slot not in wanted and slot not in self._held:
                     env.pop(slot, None)
 

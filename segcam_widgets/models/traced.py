@@ -1,4 +1,4 @@
-"""A model without a graph, whose `call` is its author's own code, recorded by running that code once on symbols.
+"""Record a model without a graph by running its `call` once on symbols.
 
 TensorFlow traces the call into a graph of operations; while it does, every call of a Keras layer in that thread is noted
 with the tensors that go in and come out. These tensors are the slots of a plan, and the operations between them its steps,
@@ -220,7 +220,7 @@ class _Recorder:
         self._kinds: dict[str, tuple[str, Any, bool]] = {}  # tensor -> path, layer, whole
 
     def plan(self) -> Plan:
-        """The plan: one step a layer, and one for what is computed between."""
+        """The plan: one step per layer, and one for what is computed between."""
         for call in self._calls:
             for number, name in enumerate(call.outputs):
                 if name != self._input.name and self._kinds.get(name, ("",))[0] == "":

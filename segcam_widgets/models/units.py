@@ -1,4 +1,4 @@
-"""What full units and constants after a layer give to the logits: the part of the ledger that no weight carries.
+"""What saturated units and constants after a layer contribute to the logits: the part of the ledger no weight carries.
 
 The constant of each operation (`models.constants`) is pushed forward to the logits from where it arises
 (`models.pushforward`). What the ledger then leaves over is what biases and batch normalisation's offsets carry.

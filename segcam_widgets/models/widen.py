@@ -1,4 +1,4 @@
-"""A traced graph that computes in 16 bits, rewritten to do the same in 32.
+"""Rewrite a traced graph that computes in 16 bits to compute in 32.
 
 Types are written into the operations, and into the functions that loops and branches call; so are constants. Variables stay
 as they are: what is read of one that is kept in 16 bits is converted behind the reading.

@@ -1,1 +1,1 @@
-"""What is seen in the notebook. The only room that knows ipywidgets, bqplot and anywidget; it computes nothing."""
+"""The widgets: the only room that knows ipywidgets, bqplot and anywidget."""

@@ -1,4 +1,4 @@
-"""Where the explorer's parts stand on the page."""
+"""Lay the explorer's parts out on the page."""
 
 from typing import TYPE_CHECKING, Any
 

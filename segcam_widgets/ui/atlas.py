@@ -44,11 +44,11 @@ class AtlasPanel(W.Accordion):
         self._atlas: Atlas | None = None
         self._about: Probe | None = None
         self.where = W.Dropdown(
-            options=REGIONS, description="Each class over", tooltip="The pixels that each class is asked about",
+            options=REGIONS, description="Pixels", tooltip="The pixels over which each class is explained",
             style={"description_width": "initial"}, layout=W.Layout(width="auto"),
         )  # fmt: skip
-        self.compute = _button("Compute", "One backward pass a class", "primary")
-        self.reasons = _button("Why blank?", "Name the reason of each blank map: a diagnosis each, which takes longer")
+        self.compute = _button("Compute", "One backward pass per class", "primary")
+        self.reasons = _button("Why blank?", "Diagnose every blank map; this takes longer")
         self.cancel = _button("Cancel", "Stop computing")
         self.bar = W.FloatProgress(min=0, max=1, layout=W.Layout(width="120px"))
         self.note = W.HTML()
@@ -103,7 +103,7 @@ class AtlasPanel(W.Accordion):
     def _note_html(self, probe: Probe | None, query: CamQuery | None) -> str:
         if self._atlas is None:
             size = f"{len(probe.layers)} layers, {len(probe.class_names)} classes: " if probe is not None else ""
-            text = f"{size}where maps are blank, by one backward pass a class. Press Compute."
+            text = f"{size}where maps are blank, by one backward pass per class. Press Compute."
             return f'<p class="segcam-note">{escape(text)}</p>'
         legend = (
             "Per cent of the map that is positive: blue 0, white 50, red 100. ∅ blank: nothing is left after a ReLU. "

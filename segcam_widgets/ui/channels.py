@@ -1,4 +1,4 @@
-"""One channel looked at closely: activation, gradient, the pixels that give it its weight; and all channels as a table."""
+"""The channel panel: one channel's activation, gradient and votes; and a table of all channels."""
 
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ PAUSE = 0.2
 
 
 class ChannelView(W.Accordion):
-    """Drawn only while it is open: a drag does not pay for what nobody sees. Votes follow when the hand pauses."""
+    """Drawn only while open, so that a drag does not pay for what is hidden. Votes follow when the user pauses."""
 
     def __init__(self) -> None:
         self.worker: NewestWins[Asked, ChannelVotes] = NewestWins(
@@ -78,7 +78,7 @@ class ChannelView(W.Accordion):
         until = time.monotonic() + PAUSE
         while time.monotonic() < until:
             if not wanted():
-                raise Cancelled("Something else is asked.")
+                raise Cancelled("A newer question came.")
             time.sleep(0.01)
         probe, explanation, channel = asked
         return channel_votes(probe, explanation.query, channel)
@@ -144,7 +144,7 @@ def votes_html(probe: Probe, explanation: Explanation, found: ChannelVotes) -> s
     # a few pixels at edges outvote the rest by far: against these nothing else could be seen
     limit = float(np.percentile(voting, FULL)) if voting.size else 1.0
     pixels = overlay(_lit(probe.image, found.mask), cam=found.values, limit=limit, cam_opacity=1.0)
-    picture = figure(pixels, f"votes on channel {found.channel}", f"one a pixel, full colour from ±{limit:.3g} on")
+    picture = figure(pixels, f"votes on channel {found.channel}", f"one per pixel, full colour from ±{limit:.3g} on")
     legend = (
         f'<span class="segcam-scale" aria-hidden="true">{SCALE}</span> blue pixels pull the channel\'s weight for '
         f"<i>{escape(explanation.class_name)}</i> down, red ones up; outside of the region it is dark."

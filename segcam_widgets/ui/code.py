@@ -1,4 +1,4 @@
-"""A view as code: a cell that, executed, gives the same explanation."""
+"""Write a view as code: a cell that gives the same explanation when it is run."""
 
 from typing import Any
 

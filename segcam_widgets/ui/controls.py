@@ -1,4 +1,4 @@
-"""Choosing: layer, class, score, method, baseline and the method's options, as widgets that agree with one query."""
+"""The menus for layer, class, score, method, baseline and the method's options, kept in agreement with one query."""
 
 from collections.abc import Callable
 from html import escape
@@ -51,7 +51,7 @@ class QueryControls(W.VBox):
         self.layer_slider = W.IntSlider(description="Layer", readout=False, style=WIDE, layout=W.Layout(width="auto"))
         self.layer_list = W.Combobox(
             placeholder="type to search layers", description="", ensure_option=False, continuous_update=False,
-            tooltip="Layer: type a part of the name", layout=W.Layout(width="auto", margin="0 2px 4px 82px"),
+            tooltip="Layer: type part of its name", layout=W.Layout(width="auto", margin="0 2px 4px 82px"),
         )  # fmt: skip
         self.class_slider = W.IntSlider(description="Class", readout=False, style=WIDE, layout=W.Layout(width="auto"))
         self.class_list = W.Dropdown(
@@ -59,7 +59,7 @@ class QueryControls(W.VBox):
         )
         self.score = W.Dropdown(
             description="Score",
-            tooltip="What is asked of the region's pixels",
+            tooltip="The quantity to explain, averaged over the region's pixels",
             style=WIDE,
             layout=W.Layout(width="auto"),
         )

@@ -1,4 +1,4 @@
-"""What a view asks before anybody chose: of a first image, and of the next one."""
+"""The query of a new view: of a first image, and of the next one."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""How the picture looks: opacity, colour range, overlays. All but the range's mode live in the browser."""
+"""The display settings: opacity, colour range, overlays. All but the range's mode live in the browser."""
 
 import math
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class DisplayControls(W.VBox):
         self.mode = W.Dropdown(
             options=list(MODES),
             description="Range",
-            tooltip="Who sets the colour range",
+            tooltip="How the colour range is set",
             style=style,
             layout=W.Layout(width="180px"),
         )

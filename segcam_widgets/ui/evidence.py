@@ -1,4 +1,4 @@
-"""What carries the score: the ledger as a waterfall, and channels switched off for real beside the forecast."""
+"""The evidence panel: the ledger as a waterfall, and channels switched off for real beside the forecast."""
 
 from collections.abc import Callable
 from html import escape
@@ -49,7 +49,8 @@ class EvidencePanel(W.Accordion):
         for button in (self.off_chosen, self.off_negative, self.on_all):
             button.layout.width = "auto"
         self.to = W.Dropdown(
-            options=[(b.title, b.name) for b in BASELINES.values()], description="Set to", tooltip="What channels are set to",
+            options=[(b.title, b.name) for b in BASELINES.values()], description="Set to",
+            tooltip="The value that switched-off channels are set to",
             style={"description_width": "initial"}, layout=W.Layout(width="auto"),
         )  # fmt: skip
         self.result = W.HTML()

@@ -168,7 +168,7 @@ class SegCamExplorer(W.VBox):
     def _choose_image(self, index: int) -> None:
         try:
             self.open_image(index)
-        except Exception as error:  # nobody sees what is raised in a handler
+        except Exception as error:  # an exception in a handler would not be visible
             self._say_error(words.in_words(error))
 
     # -------------------------------------------------------------- asking
@@ -210,11 +210,11 @@ class SegCamExplorer(W.VBox):
             live = self.canvas.draft is not None
             try:
                 query = self.controls.query(self.region.region(self.controls.class_slider.value, live))
-                if not (live and is_slow(query)):  # it could not follow the hand, and is asked when the hand lets go
+                if not (live and is_slow(query)):  # too slow to follow a drag: it runs when the pointer is released
                     self.query = query
                 if not live:
                     self._let_go()
-            except Exception as error:  # nobody sees what is raised in a handler
+            except Exception as error:  # an exception in a handler would not be visible
                 self._say_error(words.in_words(error))
 
     def _let_go(self) -> None:
@@ -234,7 +234,7 @@ class SegCamExplorer(W.VBox):
         return self.previews.explained(probe, query, wanted, partial(self._show_preview, probe) if drawing else None)
 
     def _show_preview(self, probe: Probe, seen: Preview) -> None:
-        """A map without gradients: `explanation`, and what is drawn from it, waits until the hand pauses."""
+        """Show a map without gradients; `explanation`, and everything drawn from it, follows when the user pauses."""
         with self._lock:
             if probe is not self._probe:
                 return
@@ -269,7 +269,7 @@ class SegCamExplorer(W.VBox):
             self._draw_legend(request[0], explanation.query)
 
     def _conclude(self, probe: Probe, explanation: Explanation) -> None:
-        """What waits until the hand has let go: the diagnosis."""
+        """Start what waits for the pointer to be released: the diagnosis."""
         self._concluded = explanation
         self.findings.ask(probe, explanation.query, explanation)
 
@@ -287,7 +287,7 @@ class SegCamExplorer(W.VBox):
         """A remedy, the way back from it, or a cell of the atlas."""
         try:
             self.query = query
-        except Exception as error:  # nobody sees what is raised in a handler
+        except Exception as error:  # an exception in a handler would not be visible
             self._say_error(words.in_words(error))
 
     def _fail(self, request: tuple[Probe, CamQuery], error: Exception) -> None:

@@ -42,13 +42,13 @@ class FindingsPanel(W.VBox):
         self._quick: Asked | None = None  # what the diagnosis on view answers, if one can look further
         self.text = W.HTML()
         self.apply = W.Button(
-            tooltip="Ask again as the finding proposes", button_style="primary", layout=W.Layout(width="auto")
+            tooltip="Run the query that the finding proposes", button_style="primary", layout=W.Layout(width="auto")
         )
         self.back = W.Button(
-            description="Go back", tooltip="Ask again as before the remedy", layout=W.Layout(width="auto")
+            description="Go back", tooltip="Run the query from before the remedy", layout=W.Layout(width="auto")
         )
         self.further = W.Button(
-            tooltip="Try remedies at other layers, and switch channels off one by one: it takes longer",
+            tooltip="Also try remedies at other layers, and switch channels off one by one; this takes longer",
             layout=W.Layout(width="auto"),
         )
         buttons = W.HBox([self.apply, self.back, self.further], layout=W.Layout(flex_flow="row wrap"))

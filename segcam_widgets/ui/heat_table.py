@@ -57,7 +57,7 @@ class HeatTable(anywidget.AnyWidget):
 
 
 def encode(atlas: Atlas) -> dict[str, Any]:
-    """An atlas as the page reads it: names, and a byte a cell for the share, the negative channels and the kind."""
+    """An atlas as the page reads it: names, and one byte per cell for the share, the negative channels and the kind."""
     known = np.isfinite(atlas.positive_share)
     seen = np.where(atlas.is_blank, BLANK, np.where(atlas.is_faint, FAINT, FINE))
     seen = np.where(atlas.is_map[:, None], seen, NUMBER)  # one cell: neither blank nor faint

@@ -27,7 +27,7 @@ FRAMED = 48
 
 
 class ChannelHistogram(W.VBox):
-    """Bars, one a channel: sign in colour and in position, clickable with 2 and with 512 channels.
+    """Bars, one per channel: sign in colour and in position, clickable with 2 and with 512 channels.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class ChannelHistogram(W.VBox):
         self.sort = W.Checkbox(
             value=False, description="sorted", indent=False, tooltip="Largest first, or in channel order"
         )
-        self.channel = W.BoundedIntText(value=0, min=0, max=0, description="Channel", tooltip="Channel to look at")
+        self.channel = W.BoundedIntText(value=0, min=0, max=0, description="Channel", tooltip="The channel to show")
         self.words = W.HTML()
         self.words.add_class("segcam-bars-say")
         self.figure = self._figure()

@@ -1,4 +1,4 @@
-"""Previous and next, where there are several images."""
+"""Buttons for previous and next, if there are several images."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Explorers that nobody sees any more: a cell that is run again replaces what it showed before.
+"""Close explorers that are no longer visible: a cell that is run again replaces what it showed before.
 
 ipywidgets keeps every widget alive until it is closed, and IPython what a cell has shown, as `Out[3]`, `_3` and `_`, so
 each re-run of a cell would leave a model's activations and a thread behind. Notebooks say with each execution which cell

@@ -1,4 +1,4 @@
-"""`explore`: from whatever is at hand to an explorer in the cell."""
+"""`explore`: show the explorer for a model, a file, a probe or several."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,19 +16,19 @@ ONE_EACH = ("image", "truth")
 def explore(
     model_or_probe_or_list: Any, x: Any = None, *, state: Mapping[str, Any] | None = None, **kwargs: Any
 ) -> SegCamExplorer:
-    """Open the explorer.
+    """Show the explorer: draw a region, choose a layer and a class, and see the signed map and its channels.
 
     Parameters
     ----------
     model_or_probe_or_list : keras.Model, path, Probe, or a list of probes
     x : array-like, optional
-        One image (H, W, C) as the model eats it, or several: a list of images, or an array (N, H, W, C). Several images
-        bring previous and next; each is opened when it is first shown.
+        One image (H, W, C), preprocessed as the model expects, or several: a list of images, or an array (N, H, W, C). Several
+        images bring buttons for previous and next; each is opened when it is first shown.
     state : mapping, optional
-        What ``explorer.state`` gave, to open the same view again.
+        An earlier ``explorer.state``, to open the same view again.
     **kwargs
-        Of :func:`segcam_widgets.open_probe`; with several images, `image` and `truth` hold one for each. With
-        ``fit="tile"`` each tile of an image is an image of its own, unless `tile` names one.
+        Passed to :func:`segcam_widgets.open_probe`; with several images, `image` and `truth` hold one per image. With
+        ``fit="tile"`` each tile counts as an image, unless `tile` selects one.
 
     Returns
     -------
@@ -43,9 +43,7 @@ def explore(
     if isinstance(first, list | tuple) or is_probe(first):
         if x is not None or kwargs:
             given = ["x"] if x is not None else sorted(kwargs)
-            raise SegCamError(
-                f"`{given[0]}` belongs to a model. Received: it together with a probe, which has its own."
-            )
+            raise SegCamError(f"`{given[0]}` belongs to a model. Received: a probe, which has its own.")
         probes = list(first) if isinstance(first, list | tuple) else [first]
         wrong = next((p for p in probes if not is_probe(p)), None)
         if wrong is not None:

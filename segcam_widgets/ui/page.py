@@ -1,4 +1,4 @@
-"""What the explorer needs on the page beside its widgets: its look, names for screen readers, keys, and space that stays."""
+"""What the explorer adds to the page besides widgets: styles, names for screen readers, keys, reserved space."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Small pictures inside of HTML, with words for those who cannot see them."""
+"""Small pictures as HTML, each with a text alternative."""
 
 from html import escape
 

@@ -1,4 +1,4 @@
-"""While the program sets widgets, their handlers stay silent."""
+"""Silence widgets' handlers while the program itself sets values."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Where: the region as one menu, from what is predicted, true, wrong, drawn, or set from Python."""
+"""The Region menu: predicted, ground truth, errors, drawn, or set from Python."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +35,7 @@ class RegionChoice(W.Dropdown):
         self._quiet = Quiet()
         self._given: Region | None = None
         self._before_draft: str | None = None
-        super().__init__(description="Region", tooltip="Which pixels are asked about", style={"description_width": "72px"},
+        super().__init__(description="Region", tooltip="The pixels to explain", style={"description_width": "72px"},
                          layout=W.Layout(width="auto"))  # fmt: skip
         self.observe(self._chosen, "value")
         canvas.observe(self._drawn, ["shapes", "draft"])
@@ -78,7 +78,7 @@ class RegionChoice(W.Dropdown):
             self._set(kind or "drawn")
 
     def _canvas_region(self, class_index: int) -> Region | None:
-        """What is on the canvas, drawn or being drawn: a query that says the same must not be drawn again over the hand."""
+        """The region on the canvas, drawn or being drawn: a query with the same region must not redraw it under the pointer."""
         return self._canvas.region(PredictedClass(class_index), live=True)
 
     def _chosen(self, _: Any) -> None:

@@ -1,4 +1,4 @@
-"""Drawing tools: one class each, from the shape that the canvas draws to a region of the core and back.
+"""Drawing tools: one class each, which turns the canvas's shape into a region and back.
 
 A *shape* is a JSON-able dict in the pixels of the displayed image, x to the right and y down, whole numbers at pixel
 corners: ``{"kind": "polygon", "points": [[x, y], ...], "op": "add"}``, a brush also has ``"radius"``. A *region* is in

@@ -1,4 +1,4 @@
-"""Serve an explorer as a page of its own: Voilà on loopback, behind a token, ended with whoever started it."""
+"""Serve an explorer as a web page of its own: Voilà on loopback, protected by a token, stopped with its parent process."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ LONGEST_FOLDER = 40
 
 
 def free_port() -> int:
-    """A port nobody listens on at the moment."""
+    """A port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
@@ -114,7 +114,7 @@ def _end_with_parent() -> None:
 
 
 def _open_when_up(address: str, port: int) -> None:
-    """Open the browser once somebody answers on the port."""
+    """Open the browser once the server answers."""
 
     def wait() -> None:
         import webbrowser

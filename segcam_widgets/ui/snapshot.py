@@ -1,4 +1,4 @@
-"""A picture and a sentence that stand in for the widget where it cannot run: on a web page, in an exported notebook."""
+"""A picture and a sentence to show where the widget cannot run: on a web page, in an exported notebook."""
 
 from html import escape
 from typing import Any

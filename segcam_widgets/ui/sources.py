@@ -1,4 +1,4 @@
-"""The images of a view: probes, opened when they are first asked for."""
+"""The images of a view, as probes that are opened when first shown."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

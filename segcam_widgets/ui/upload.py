@@ -1,4 +1,4 @@
-"""An image of one's own, fitted to the model by a choice that is made in sight."""
+"""The panel for a picture of one's own, with a visible choice of how it is fitted to the model."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -10,13 +10,13 @@ from segcam_widgets.ui import words
 from segcam_widgets.ui.sources import ProbeSource, Sources
 
 Opener = Callable[[Any, str, str], ProbeSource | Sequence[ProbeSource]]
-"""``opener(file, fit, value_range)`` -> a probe, or several or functions that open one: a tile each, say."""
+"""``opener(file, fit, value_range)`` -> a probe, or several or functions that open one: one per tile, say."""
 
 FITS = [("as it is", "exact"), ("resize", "resize"), ("shrink and pad", "pad"), ("cut into tiles", "tile")]
 
 
 class UploadPanel(W.VBox):
-    """A file button with the two choices that turn a picture into what the model eats.
+    """A file button with the two choices that turn a picture into the model's input.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class UploadPanel(W.VBox):
         try:
             images = Sources(self._opener(io.BytesIO(bytes(given["content"])), self.fit.value, self.value_range.value))
             images.opened(0)
-        except Exception as error:  # nobody sees what is raised in a handler
+        except Exception as error:  # an exception in a handler would not be visible
             self._on_error(words.in_words(error))
             return
         finally:

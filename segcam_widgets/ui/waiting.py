@@ -1,4 +1,4 @@
-"""That something is being worked on; of what takes long also how far it is, and a way to stop it."""
+"""Busy indicator, with progress and a Cancel button for slow work."""
 
 import threading
 import time
@@ -9,19 +9,19 @@ from typing import Any
 import ipywidgets as W
 
 SOON = 0.2
-"""Seconds of work before the page hears of it: while one draws, each answer would cost two messages that nobody sees."""
+"""Seconds of work before the indicator appears: while drawing, every answer would cost two messages that nobody sees."""
 OFTEN = 0.1
-"""Seconds between two messages to the page: a bar need not move more smoothly."""
+"""Seconds between two updates of the progress bar."""
 WORKING = "working …"
 
 
 class Waiting(W.HBox):
-    """Unseen while nothing takes long; the style says after which delay it appears.
+    """Progress and a Cancel button, hidden until some work takes long; the style sheet sets the delay.
 
     Parameters
     ----------
     on_stop : callable
-        Called without arguments when the user wants no more of what runs.
+        Called without arguments when the user presses Cancel.
     """
 
     def __init__(self, on_stop: Callable[[], None]) -> None:
@@ -30,7 +30,9 @@ class Waiting(W.HBox):
         self._timer: threading.Timer | None = None
         self.words = W.HTML(WORKING)
         self.stop = W.Button(
-            description="Cancel", tooltip="Cancel what runs: the picture stays as it is", layout=W.Layout(width="auto")
+            description="Cancel",
+            tooltip="Cancel the computation; the picture stays as it is",
+            layout=W.Layout(width="auto"),
         )
         self.stop.layout.display = "none"
         super().__init__([self.words, self.stop])

@@ -1,4 +1,4 @@
-"""The ledger as a waterfall: what carries the score, from zero to S.
+"""Draw the ledger as a waterfall: what carries the score, from zero to S.
 
 Rows of plain HTML rather than a chart: names of layers are long and lie flat here, it follows the theme, it needs no
 script, and a screen reader reads it as the table that it is.
@@ -18,7 +18,7 @@ TOTAL = "#7a7a7a"
 
 
 class Waterfall(W.HTML):
-    """Steps for the channels that push most, the tensors that go round, the residual, and the score they add up to."""
+    """Steps for the channels that push most, the bypass tensors, the residual, and the score they add up to."""
 
     def show(self, ledger: EvidenceLedger) -> None:
         """Draw a ledger."""
@@ -26,7 +26,7 @@ class Waterfall(W.HTML):
 
 
 def parts(ledger: EvidenceLedger) -> list[tuple[str, float]]:
-    """The steps: the largest channels in their order, the rest of them, what goes round, full units, the residual."""
+    """The steps: the largest channels in their order, the other channels, the bypass, full units, the residual."""
     channels = np.asarray(ledger.channels, float)
     order = np.argsort(-np.abs(channels), kind="stable")
     first = sorted(int(k) for k in order[: SHOWN if len(order) <= SHOWN else SHOWN - 1])

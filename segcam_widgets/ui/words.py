@@ -1,4 +1,4 @@
-"""Small pieces of HTML. Every name that comes from a model or a file is escaped here.
+"""Small pieces of HTML, in which every name from a model or a file is escaped.
 
 The style of panels stands in `STYLE`, that of the whole in ``static/page.css``.
 """
@@ -77,22 +77,22 @@ def sentence(explanation: Explanation) -> str:
 
 
 def stopped(query: CamQuery, kept: bool) -> str:
-    """What is said where the user did not wait for an answer."""
+    """The sentence shown after the user cancelled an answer."""
     said = f"Cancelled: {METHODS[query.method].title} at {query.layer}."
     return f"{said} The picture still shows the last answer." if kept else said
 
 
 def preview_sentence(seen: Preview) -> str:
-    """The line in words while a region is dragged."""
+    """The sentence above the picture while a region is dragged."""
     return (
         f'<div class="segcam-sentence">Preview of <i>{escape(seen.class_name)}</i> at <b>{escape(seen.query.layer)}</b>, '
         f"{int(seen.mask.sum())} px: <b>{escape(map_words(seen))}</b>, {escape(channel_words(seen.weights))}. "
-        "Gradients follow when the hand pauses.</div>"
+        "Exact gradients follow when you pause.</div>"
     )
 
 
 def error(message: str) -> str:
-    """A mistake in words, announced by screen readers."""
+    """An error message as HTML, announced by screen readers."""
     return f'<div class="segcam-error" role="alert">{escape(message)}</div>' if message else ""
 
 

@@ -16,6 +16,29 @@ from segcam_widgets.errors import DisconnectedLayerError, SegCamError, UnknownLa
 IMAGE = "image"
 
 
+def frozen(values, dtype=np.float32):
+    """As the protocol hands arrays out: of one type, read-only."""
+    array = np.array(values, dtype)
+    array.flags.writeable = False
+    return array
+
+
+def checked(argument, values, shape):
+    """An argument in float64, of a shape or of that with a leading batch axis."""
+    array = np.asarray(values, float)
+    if array.shape[-3:] != shape or array.ndim not in (3, 4) or not array.size:
+        raise SegCamError(f"`{argument}` must have shape {shape}, or with a batch axis. Received: {array.shape}.")
+    return array
+
+
+def common_lead(*arrays):
+    """The batch axis that arguments have together: () or (B,)."""
+    lengths = {len(array) for array in arrays if array.ndim == 4}
+    if lengths - {1, max(lengths, default=1)}:
+        raise SegCamError(f"All arguments must have batches of one length. Received: {sorted(lengths)}.")
+    return (max(lengths),) if lengths else ()
+
+
 class Conv:
     """Cross-correlation of (..., h, w, Cin) with a kernel (a, b, Cin, Cout), stride 1; padding "same" or "valid"."""
 
@@ -180,13 +203,13 @@ class NumpyProbe:
     calls: Counter = field(default_factory=Counter)
 
     def __post_init__(self):
-        self.x = np.asarray(self.x, float)
+        self.x = frozen(self.x, float)
         self.nodes = [(name, op, (of,) if isinstance(of, str) else tuple(of)) for name, op, of in self.nodes]
         self._values = self._run({IMAGE: self.x})
         count = self.logits.shape[-1]
         self.class_names = self.class_names or tuple(f"class {i}" for i in range(count))
-        if self.image is None:
-            self.image = np.zeros((*self.x.shape[:2], 3), np.uint8)
+        self.image = frozen(np.zeros((*self.x.shape[:2], 3)) if self.image is None else self.image, np.uint8)
+        self.truth = None if self.truth is None else frozen(self.truth, np.int64)
 
     def _run(self, known):
         values = dict(known)
@@ -218,17 +241,17 @@ class NumpyProbe:
 
     @property
     def logits(self):
-        return self._values[self._last].astype(np.float32)
+        return frozen(self._values[self._last])
 
     @property
     def probabilities(self):
         with np.errstate(invalid="ignore"):  # some tests have infinite logits
-            return (expit(self.logits) if self.multilabel else softmax(self.logits, -1)).astype(np.float32)
+            return frozen(expit(self.logits) if self.multilabel else softmax(self.logits, -1))
 
     @property
     def labels(self):
         best = self.probabilities.argmax(-1)
-        return np.where(self.probabilities.max(-1) > 0.5, best, -1) if self.multilabel else best
+        return frozen(np.where(self.probabilities.max(-1) > 0.5, best, -1) if self.multilabel else best, np.int64)
 
     @property
     def head(self):
@@ -251,12 +274,12 @@ class NumpyProbe:
 
     def activations(self, layer):
         self.calls["activations"] += 1
-        return self._values[self.layer(layer).name].astype(np.float32)
+        return frozen(self._values[self.layer(layer).name])
 
     def bypass(self, layer):
         after = self._after(self.layer(layer).name)
         read = {source for name, _, of in self.nodes if name in after for source in of}
-        return {n: v.astype(np.float32) for n, v in self._values.items() if n in read - {layer, *after}}
+        return {n: frozen(v) for n, v in self._values.items() if n in read - {layer, *after}}
 
     def tail(self, layer):
         after = self._after(self.layer(layer).name)
@@ -280,69 +303,79 @@ class NumpyProbe:
                 given[name] = op.jvp(read, [given.get(n, np.zeros_like(v)) for n, v in zip(of, read, strict=True)])
                 if hasattr(op, "constant"):
                     given[name] = given[name] + op.constant(read)
-        return given.get(self._last, np.zeros_like(self._values[self._last])).astype(np.float32)
+        return frozen(given.get(self._last, np.zeros_like(self._values[self._last])))
+
+    def _field(self, cotangent):
+        field = cotangent.to_array() if isinstance(cotangent, Cotangent) else cotangent
+        return checked("cotangent", field, self.logits.shape)
 
     def pullback(self, layer, cotangent, at=None):
         self.calls["pullback"] += 1
-        self.layer(layer)
-        seed = np.asarray(cotangent.to_array() if isinstance(cotangent, Cotangent) else cotangent, float)
+        shape, seed = self.layer(layer).shape, self._field(cotangent)
         after = self._after(layer)
         around = {n: v for n, v in self._values.items() if n not in after}
+        lead = common_lead(seed)
         if at is not None:
-            around[layer] = np.asarray(at, float)
+            around[layer] = checked("at", at, shape)
+            lead = common_lead(seed, around[layer])
         values = self._run(around)
         pulls = {self._last: seed}
         for name, op, of in reversed(self.nodes):
             if name in after and name in pulls:
                 for source, pull in zip(of, op.vjp([values[n] for n in of], pulls[name]), strict=True):
                     pulls[source] = pulls.get(source, 0) + pull
-        own = pulls[layer]
-        if at is not None and np.ndim(at) > own.ndim:  # one field, at several points
-            own = np.broadcast_to(own, np.shape(at))
+        gradients = frozen(np.broadcast_to(pulls[layer], (*lead, *shape)))  # one field may go to several points
         if self._last == layer:
-            return Pullback(own.astype(np.float32), {})
+            return Pullback(gradients, {})
         bypass = {n: (pulls[n] * values[n]).sum((-3, -2, -1)) for n in pulls if n not in after and n != layer}
-        whole = {n: float(v) if np.ndim(v) == 0 else v for n, v in bypass.items()}
-        return Pullback(own.astype(np.float32), whole)
+        return Pullback(gradients, {n: np.broadcast_to(v, lead) if lead else float(v) for n, v in bypass.items()})
 
     def pullback_float32(self, layer, cotangent):
         self.calls["pullback_float32"] += 1
+        self._one_field(cotangent)
         return self.pullback(layer, cotangent)
+
+    def _one_field(self, cotangent):
+        if self._field(cotangent).ndim == 4:
+            raise SegCamError(f"`cotangent` must have shape {self.logits.shape}. Received: one with a batch axis.")
 
     def pushforward(self, layer, tangent, bypass=None):
         self.calls["pushforward"] += 1
-        self.layer(layer)
-        tangents = {layer: np.asarray(tangent, float)} | {n: np.asarray(t, float) for n, t in (bypass or {}).items()}
+        others = self._replaced(layer, bypass or {})
+        tangents = {layer: checked("tangent", tangent, self.layer(layer).shape)} | others
+        lead = common_lead(*tangents.values())
         for name, op, of in self.nodes:
             if name in self._after(layer):
                 zeros = [tangents.get(n, np.zeros_like(self._values[n])) for n in of]
                 tangents[name] = op.jvp([self._values[n] for n in of], zeros)
-        return tangents[self._last].astype(np.float32)
+        return frozen(np.broadcast_to(tangents[self._last], (*lead, *self.logits.shape)))
 
     def replay(self, layer, activations, bypass=None):
         self.calls["replay"] += 1
         after = self._after(self.layer(layer).name)
-        around = {n: v for n, v in self._values.items() if n not in after} | self._replaced(layer, bypass or {})
-        logits = self._run(around | {layer: np.asarray(activations, float)})[self._last].astype(np.float32)
-        lead = {np.shape(v)[:-3] for v in (activations, *(bypass or {}).values())} - {()}
-        return np.broadcast_to(logits, (*lead.pop(), *logits.shape[-3:])) if lead else logits
+        others = self._replaced(layer, bypass or {})
+        source = checked("activations", activations, self.layer(layer).shape)
+        lead = common_lead(source, *others.values())
+        around = {n: v for n, v in self._values.items() if n not in after} | others
+        logits = self._run(around | {layer: source})[self._last]
+        return frozen(np.broadcast_to(logits, (*lead, *logits.shape[-3:])))
 
     def _replaced(self, layer, bypass):
         shapes = {n: v.shape for n, v in self.bypass(layer).items()}
-        for name, values in bypass.items():
+        for name in bypass:
             if name not in shapes:
                 raise SegCamError(must_be_one_of("bypass", shapes, name))
-            if np.shape(values)[-3:] != shapes[name]:
-                raise SegCamError(f"`bypass[{name!r}]` must have shape {shapes[name]}. Received: {np.shape(values)}.")
-        return {name: np.asarray(values, float) for name, values in bypass.items()}
+        return {name: checked(f"bypass[{name!r}]", values, shapes[name]) for name, values in bypass.items()}
 
     def sweep(self, cotangent, layers=None):
         self.calls["sweep"] += 1
+        self._one_field(cotangent)
         found = {}
-        for name in layers or [info.name for info in self.layers]:
+        for name in [info.name for info in self.layers] if layers is None else layers:
             gradients, activations = self.pullback(name, cotangent).gradients, self.activations(name)
             weights = gradients.mean((0, 1))
-            found[name] = LayerSweep(weights, activations @ weights, (activations * gradients).sum(-1))
+            maps = activations @ weights, (activations * gradients).sum(-1)
+            found[name] = LayerSweep(frozen(weights), *map(frozen, maps))
         return found
 
 

@@ -54,7 +54,7 @@ def rectangles(draw):
 
 
 def simple_regions(size=(8, 9)):
-    """One strategy a kind; the names are the types in JSON."""
+    """One strategy per kind; the names are the types in JSON."""
     radii = st.floats(0.125, 5, width=32)
     classes = st.one_of(st.integers(0, 2), st.sampled_from(["sky", "tree", "road"]))
     return {

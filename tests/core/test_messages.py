@@ -128,7 +128,7 @@ CASES = {
     ),
     "rival without margin": (
         lambda: ask(rival="tree", score="log_odds"),
-        "`rival` is read by the score 'margin' alone. Received: rival='tree' with score 'log_odds'.",
+        "`rival` is used by the score 'margin' only. Received: rival='tree' with score 'log_odds'.",
     ),
     "rival is the class": (
         lambda: ask(index="sky", score="margin", rival=0),

@@ -1,4 +1,4 @@
-"""Where a picture lies in what a model eats: there and back."""
+"""Where a picture lies in a model's input: there and back."""
 
 import numpy as np
 import pytest

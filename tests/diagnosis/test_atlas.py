@@ -1,6 +1,7 @@
-"""The atlas says of every layer and class what the single query says, at one backward pass a class."""
+"""The atlas says of every layer and class what the single query says, at one backward pass per class."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -211,8 +212,9 @@ def test_a_map_that_is_not_finite_says_so():
     class Broken(Counting):
         def sweep(self, cotangent, layers=None):
             found = super().sweep(cotangent, layers)
-            found["relu"].grad_cam[0, 0] = np.inf
-            return found
+            spoiled = found["relu"].grad_cam.copy()
+            spoiled[0, 0] = np.inf
+            return found | {"relu": replace(found["relu"], grad_cam=spoiled)}
 
     atlas = sc.atlas(Broken(random_network(0)), region=sc.Everything())
     cell = atlas.cell("relu", 0)

@@ -92,6 +92,7 @@ def test_presence_that_is_written_as_absence_is_absence_at_this_layer():
         [("one_less", nets.Conv([[-1.0]], [1.0]), nets.IMAGE), ("feat", nets.relu(), "one_less"),
          ("logits", nets.Conv(pull(-4), offset(2)), "feat")],
     )  # fmt: skip
+    probe.x = probe.x.copy()
     probe.x[3, 2] = 0.9
     probe.__post_init__()
     here = sc.diagnose(probe, sc.CamQuery("feat", 0))

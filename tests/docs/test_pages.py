@@ -1,5 +1,6 @@
 """The documentation says what is there: its code runs, its names exist, its tables hold every entry."""
 
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -78,8 +79,60 @@ def test_every_public_name_on_a_page_exists(page):
 
 
 def test_the_api_page_has_every_public_name_once(tables):
-    listed = re.findall(r"^\.\. \w+:: segcam_widgets\.(\w+)", tables.api(), re.MULTILINE)
+    listed = re.findall(r"^\.\. \w+:: segcam_widgets\.(\w+)$", tables.api(), re.MULTILINE)
     assert sorted(listed) == sorted(set(sc.__all__) - {"__version__"})
+
+
+def test_the_api_page_tells_what_a_probe_answers(tables):
+    listed = re.findall(r"^\.\. autoclass:: segcam_widgets\.(\w+)\.(\w+)\.(\w+)$", tables.api(), re.MULTILINE)
+    assert {"KerasProbe", "Probe", "Pullback", "Cotangent"} <= {name for *_, name in listed}
+    for room, module, name in listed:
+        if room == "core":
+            assert getattr(importlib.import_module(f"segcam_widgets.{room}.{module}"), name).__doc__
+        else:  # TensorFlow's room: its text is enough
+            assert f"\nclass {name}(" in (ROOT / "segcam_widgets" / room / f"{module}.py").read_text(encoding="utf-8")
+
+
+# Documents that whoever reads the repository does not have: the words that pointed to them.
+ELSEWHERE = (
+    r"\bDESIGN\b|DESIGN\.md|graph notes|notes/\w+\.md|prototypes/|house/plan|moves\.md|the brief\b|\bissue #?\d+"
+)
+TEXTS = [
+    path
+    for room in ("segcam_widgets", "docs", "tests", "benchmarks", "binder", "notebooks")
+    for path in sorted((ROOT / room).rglob("*"))
+    if path.suffix in {".py", ".pyi", ".md", ".js", ".css", ".html", ".toml"} and "_build" not in path.parts
+] + [*ROOT.glob("*.md"), ROOT / "pyproject.toml"]
+
+
+def test_nothing_refers_to_a_document_that_is_not_here():
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in TEXTS
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(ELSEWHERE, line)
+    ]
+    assert len(TEXTS) > 300
+    assert not found, "\n".join(found)
+
+
+def test_no_room_is_named_that_does_not_stand():
+    standing = {path.stem for path in (ROOT / "segcam_widgets").iterdir()}
+    for path in (ROOT / "CONTRIBUTING.md", ROOT / "pyproject.toml", DOCS / "architecture.md"):
+        text = path.read_text(encoding="utf-8")
+        order = re.search(r"cli -> [\w|> -]+errors", text)
+        assert order, path
+        assert set(re.findall(r"\w+", order[0])) <= standing, path
+        assert set(re.findall(r"segcam_widgets[./](\w+)", text)) <= standing, path
+
+
+def test_the_order_of_the_rooms_is_the_same_everywhere():
+    orders = {
+        re.search(r"cli -> [\w|> -]+errors", path.read_text(encoding="utf-8"))[0]
+        for path in (ROOT / "CONTRIBUTING.md", ROOT / "pyproject.toml", DOCS / "architecture.md")
+    }
+    assert len(orders) == 1
 
 
 def test_the_tables_hold_every_entry_in_order(tables):

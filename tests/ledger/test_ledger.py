@@ -77,7 +77,7 @@ def test_a_table():
         (("channels", 0, 4), r"`name` must be a channel, 0 to 3, .* Received: 4"),
         (("channels", 0, "relu"), r"`name` must be a channel, 0 to 3, .* Received: 'relu'"),
         (("bypass", 0, "rely"), r"`name` must be one of relu. Received: 'rely'. Did you mean 'relu'"),
-        (("residual", 0, "relu"), r"`name` must be left out where `part` is 'residual'. Received: 'relu'"),
+        (("residual", 0, "relu"), r"`name` must be left out if `part` is 'residual'. Received: 'relu'"),
     ],
 )
 def test_a_field_that_is_not_there(arguments, words):

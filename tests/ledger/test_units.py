@@ -37,7 +37,7 @@ def test_a_full_relu6_in_a_network_without_biases():
     assert list(frame["name"]) == ["0", "1", "full units", "bias"]
     np.testing.assert_allclose(book.field("units", 0)[:, :2], 6)
     np.testing.assert_array_equal(book.field("units", 0)[:, 2:], 0)
-    with pytest.raises(sc.SegCamError, match="`name` must be left out where `part` is 'units'"):
+    with pytest.raises(sc.SegCamError, match="`name` must be left out if `part` is 'units'"):
         book.field("units", 0, name="six")
 
 

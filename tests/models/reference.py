@@ -19,7 +19,7 @@ def find_layer(model, path):
 
 
 def undo(head, output):
-    """Logits from what the model gives; exact but for a number a pixel after a softmax."""
+    """Logits from what the model gives; exact but for a constant per pixel after a softmax."""
     if head == "softmax":
         return tf.math.log(output)
     return tf.math.log(output) - tf.math.log1p(-output) if head == "sigmoid" else output

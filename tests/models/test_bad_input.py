@@ -94,8 +94,7 @@ def test_what_to_open_must_be_said_once():
     model, x, picture = small(), image(), np.zeros((8, 8, 3), np.uint8)
     assert refused(model) == "`x` must be given, or `image` together with `preprocess`. Received: neither."
     assert (
-        refused(model, image=picture)
-        == "`preprocess` must be given where `image` is given without `x`. Received: None."
+        refused(model, image=picture) == "`preprocess` must be given if `image` is given without `x`. Received: None."
     )
     assert refused(model, x, image=picture, preprocess=np.asarray) == (
         "`preprocess` is for an `image` without `x`. Received: both `x` and `preprocess`."
@@ -199,7 +198,7 @@ def test_other_numbers_of_channels_are_shown_and_explained(channels):
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["a", "b"], "`class_names` must hold 4 names, one a class. Received: 2."),
+        (["a", "b"], "`class_names` must hold 4 names, one per class. Received: 2."),
         (["a", "b", "a", "c"], "`class_names` must differ from one another. Received: 'a' more than once."),
         ("abcd", "`class_names` must be a sequence of names. Received: 'abcd'."),
         (4, "`class_names` must be a sequence of names. Received: 4."),
@@ -211,7 +210,8 @@ def test_class_names_that_do_not_fit(names, words):
 
 def test_one_name_for_a_sigmoid():
     assert refused(small("sigmoid", classes=1), image(), class_names=["cat"]) == (
-        "`class_names` must hold 2 names, one a class (one sigmoid channel shows two classes: the background first). Received: 1."
+        "`class_names` must hold 2 names, one per class (one sigmoid channel shows two classes: the background first). "
+        "Received: 1."
     )
 
 
@@ -223,12 +223,15 @@ def test_one_name_for_a_sigmoid():
             np.zeros((16, 16, 4)),
             "`truth` must have shape (16, 16), the grid of the logits. Received: shape (16, 16, 4).",
         ),
-        (np.full((16, 16), 0.5), "`truth` must hold whole numbers, one class index a pixel. Received: dtype float64."),
+        (
+            np.full((16, 16), 0.5),
+            "`truth` must hold whole numbers, one class index per pixel. Received: dtype float64.",
+        ),
         (
             np.full((16, 16), np.nan),
-            "`truth` must hold whole numbers, one class index a pixel. Received: dtype float64.",
+            "`truth` must hold whole numbers, one class index per pixel. Received: dtype float64.",
         ),
-        (np.full((16, 16), "cat"), "`truth` must hold whole numbers, one class index a pixel. Received: dtype <U3."),
+        (np.full((16, 16), "cat"), "`truth` must hold whole numbers, one class index per pixel. Received: dtype <U3."),
     ],
 )
 def test_truth_that_does_not_fit(truth, words):
@@ -265,8 +268,8 @@ def test_several_inputs():
     entries = [keras.Input((SIZE, SIZE, 3), name=name) for name in ("photo", "depth")]
     model = keras.Model(entries, Seeds().conv(2, 1, activation="softmax")(layers.Concatenate()(entries)))
     assert refused(model, image(), error=sc.UnsupportedModelError) == (
-        "`model` must have one input, the image. Received: 2 inputs (photo, depth). Make the others of the image, "
-        "other = 0 * image[..., :1] say: keras.Model(image, model([image, other]))."
+        "`model` must have one input, the image. Received: 2 inputs (photo, depth). Derive the others from the image, "
+        "for example other = 0 * image[..., :1]: keras.Model(image, model([image, other]))."
     )
 
 
@@ -368,7 +371,7 @@ def test_fields_of_another_shape(shape):
     with pytest.raises(sc.SegCamError) as caught:
         probe.pullback("deep", np.zeros(shape))
     assert str(caught.value) == (
-        f"`cotangent` must have shape (16, 16, 4), or that with a leading batch axis. Received: {shape}."
+        f"`cotangent` must have shape (16, 16, 4), optionally with a leading batch axis. Received: {shape}."
     )
 
 
@@ -381,7 +384,8 @@ def test_activations_of_another_shape():
         with pytest.raises(sc.SegCamError) as caught:
             ask(np.zeros((16, 16, 8)))
         assert str(caught.value) == (
-            f"`{argument}` of layer 'deep' must have shape (8, 8, 8), or that with a leading batch axis. Received: (16, 16, 8)."
+            f"`{argument}` of layer 'deep' must have shape (8, 8, 8), optionally with a leading batch axis. "
+            "Received: (16, 16, 8)."
         )
 
 

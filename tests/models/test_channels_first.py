@@ -435,7 +435,7 @@ def refused(model, x=None):
 
 def test_an_image_with_channels_last():
     assert refused(separable(FIRST), x_of()) == (
-        "`x` must have its channels first, as the model eats them: shape (3, 16, 12) or (1, 3, 16, 12). "
+        "`x` must have its channels first, as the model expects them: shape (3, 16, 12) or (1, 3, 16, 12). "
         "Received: shape (16, 12, 3)."
     )
 
@@ -476,8 +476,8 @@ def test_two_layouts_of_one_tensor():
     x = layers.ReLU()(seeds.conv(CLASSES, 1, activation=None, data_format=FIRST, name="conv")(inputs))
     x = layers.UpSampling2D(2, data_format=LAST, name="up")(x)
     assert refused(keras.Model(inputs, x)) == (
-        "`model` must tell one layout of each tensor. Received: layers 'conv' with channels first and 'up' with channels "
-        "last, between which nothing moves them. Put a keras.layers.Permute there, or give both one data_format."
+        "`model` must have one layout per tensor. Received: layer 'conv' is channels_first and layer 'up' is channels_last, "
+        "but nothing converts between them. Put a keras.layers.Permute there, or give both the same data_format."
     )
 
 
@@ -486,8 +486,8 @@ def test_a_layout_that_nobody_tells():
     own = layers.Lambda(lambda t: keras.ops.softmax(t, 1), name="own")
     model = keras.Model(inputs, own(seeds.conv(CLASSES, 1, activation=None, data_format=FIRST, name="conv")(inputs)))
     assert refused(model) == (
-        "`model` must tell the layout of each tensor. Received: layer 'own' in a model with channels first, of which neither "
-        "it nor its neighbours tell. Set its attribute data_format to 'channels_first' or 'channels_last'."
+        "`model` must have a known layout for each tensor. Received: layer 'own' in a model with channels first, whose layout "
+        "neither the layer nor its neighbours state. Set its attribute data_format to 'channels_first' or 'channels_last'."
     )
     own.data_format = FIRST  # what the refusal advises
     if runs_convolutions():

@@ -1,4 +1,4 @@
-"""What is computed and compiled, counted: one forward pass an image, the tail alone in a query, one trace a layer."""
+"""What is computed and compiled, counted: one forward pass per image, the tail alone in a query, one trace per layer."""
 
 import keras
 import numpy as np
@@ -51,7 +51,7 @@ def engine(probe):
 
 
 def questions(probe, layer):
-    """Regions, classes, linear scores without a rival a pixel, methods and baselines, all different."""
+    """Regions, classes, linear scores without a rival per pixel, methods and baselines, all different."""
     regions = [sc.Rectangle(0, 0, 4, 4), sc.Brush(((8, 8),), 3), sc.Everything(), sc.Pixel(2, 3)]
     for number, region in enumerate(regions):
         for score in ("logit", "centered_logit"):

@@ -220,5 +220,5 @@ def test_bands_that_are_none(bands):
 
 
 def test_bands_are_no_choice_beside_a_picture():
-    with pytest.raises(sc.SegCamError, match="`bands` chooses what is shown of `x`"):
+    with pytest.raises(sc.SegCamError, match="`bands` chooses the channels of `x` to show"):
         sc.open_probe(small(), image(), image=picture(SIZE, SIZE), bands=(0, 1, 2))

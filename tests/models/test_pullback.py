@@ -159,7 +159,7 @@ def test_a_rival_at_each_pixel_pulls_at_several_points_at_once():
 
 
 def test_the_field_of_a_margin_is_never_whole():
-    """What goes into the graph is a mask, an index a pixel and a number a class."""
+    """What goes into the graph is a mask, an index per pixel and a number per class."""
     probe = sc.open_probe(small(), image())
     seen = []
     pull = probe._pull

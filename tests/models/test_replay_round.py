@@ -79,10 +79,10 @@ def test_one_map_with_many_tensors_and_many_maps_with_one(model, probe):
     ("layer", "bypass", "words"),
     [
         ("deep", {"tpo": 0}, r"`bypass` must be one of spread, top\. Received: 'tpo'\. Did you mean 'top'"),
-        ("deep", {"top": np.zeros((8, 8, 5))}, r"`bypass\['top'\]` must have shape \(8, 8, 4\), or that with"),
+        ("deep", {"top": np.zeros((8, 8, 5))}, r"`bypass\['top'\]` must have shape \(8, 8, 4\), optionally with"),
         ("deep", {"top": np.zeros((2, 8, 8, 4)), "spread": np.zeros((3, 1, 1, 5))}, r"of one length\. Received: \[1, 2, 3\]"),
         ("deep", [np.zeros((8, 8, 4))], r"`bypass` must be a mapping of names to arrays"),
-        ("top", {"deep": np.zeros((4, 4, 5))}, r"`bypass` must be empty: nothing goes round this layer"),
+        ("top", {"deep": np.zeros((4, 4, 5))}, r"`bypass` must be empty: nothing bypasses this layer"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_replaced_is_refused(probe, layer, bypass, words):

@@ -140,7 +140,7 @@ def test_tokens_with_a_class_token_are_refused_with_a_way_out():
         probe.layer("norm")
     assert str(caught.value).startswith(
         "`layer` must have an output of shape (h, w, channels). Received: 'norm', whose output has shape (25, 8): one token "
-        "more than the grid 4 x 6, probably a class token. Choose a layer behind its removal."
+        "more than the grid 4 x 6, probably a class token. Choose a layer after its removal."
     )
 
 
@@ -230,7 +230,7 @@ def test_a_second_input_can_be_made_of_the_image():
     entries = [keras.Input((SIZE, SIZE, 3), name="photo"), keras.Input((SIZE, SIZE, 1), name="depth")]
     x = body(layers.Concatenate(name="both")(entries), seeds)
     model = keras.Model(entries, seeds.conv(CLASSES, 1, activation="softmax", name="logits")(x), name="two")
-    with pytest.raises(sc.UnsupportedModelError, match="Make the others of the image"):
+    with pytest.raises(sc.UnsupportedModelError, match="Derive the others from the image"):
         sc.open_probe(model, image())
     photo = keras.Input((SIZE, SIZE, 3), name="photo")
     probe = sc.open_probe(keras.Model(photo, model([photo, 0 * photo[..., :1] + 0.5])), image())

@@ -1,4 +1,4 @@
-"""Running the network many times: in batches that memory bears, with progress between them."""
+"""Run the network many times, in batches that fit into memory, reporting progress between them."""
 
 from collections.abc import Callable, Iterator
 
@@ -32,7 +32,7 @@ def batch_size(probe: Probe, layer: str, count: int, *, backward: bool = False) 
 def in_batches(given: MapInput, layer: str, count: int, what: str, *, backward: bool = False) -> Iterator[Indices]:
     """Indices from 0 to `count` in batches of one size: the last is filled up by repeating its last index.
 
-    Tells the progress before each ("channel 16 of 64"), which raises Cancelled where nobody waits any more.
+    Tells the progress before each ("channel 16 of 64"), which raises Cancelled if the caller cancels.
     """
     size = batch_size(given.probe, layer, count, backward=backward)
     for start in range(0, count, size):

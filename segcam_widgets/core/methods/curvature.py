@@ -1,4 +1,4 @@
-"""The method that looks at second derivatives."""
+"""The method that uses second derivatives: `shapley-cam`."""
 
 import numpy as np
 

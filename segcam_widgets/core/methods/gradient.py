@@ -28,7 +28,7 @@ def hirescam(given: MapInput) -> MapResult:
     """HiResCAM (Draelos & Carin, arXiv 2011.08891; for segmentation arXiv 2409.20287): the gradient itself.
 
     At the input this is gradient x input (Shrikumar et al., arXiv 1605.01713): with baseline zero the map is
-    sum_k G_k A_k, A the image as the model eats it.
+    sum_k G_k A_k, A the image as the model expects it.
     """
     return MapResult(given.gradients)
 

@@ -1,4 +1,4 @@
-"""The method that walks from the baseline to what is there."""
+"""The method that integrates along a path from the baseline to the activations: `integrated-gradients`."""
 
 import numpy as np
 

@@ -10,7 +10,7 @@ from segcam_widgets.core.probe import input_layer
 FLAT = 1e-6
 """A map whose values differ by this little beside its largest magnitude is constant up to rounding."""
 WINDOWS = 8
-"""Along the layer's shorter side, where nobody says how large a window is to be."""
+"""Windows along the layer's shorter side, if no window size is given."""
 
 
 def ablation_cam(given: MapInput) -> MapResult:
@@ -42,7 +42,7 @@ def score_cam(given: MapInput) -> MapResult:
 
     alpha_k = S(x * H_k) - S(0 * x): H_k is the channel's activation, bilinearly upsampled to the input and then scaled to
     [0, 1]. Flat channels have weight 0. The paper puts a softmax over the channels, which makes weights positive and,
-    for a score summed over pixels, one-hot: it is left out. Outside of H_k the input goes to 0 as the model eats it,
+    for a score summed over pixels, one-hot: it is left out. Outside of H_k the input goes to 0 as the model expects it,
     which is black only where the model's input is not shifted.
     """
     image = input_layer(given.probe.layers)

@@ -1,4 +1,4 @@
-"""The one canvas: a picture, its overlays and the map over it, and a region drawn on it, all by the browser."""
+"""The canvas: a picture, its overlays and the map on top, and a region drawn on it, all in the browser."""
 
 from segcam_widgets.ui.canvas.widget import SegmentationCanvas
 

@@ -1,4 +1,4 @@
-"""Class colours as the browser takes them."""
+"""Class colours in the form that the browser expects."""
 
 import numpy as np
 from numpy.typing import ArrayLike

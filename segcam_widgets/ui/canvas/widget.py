@@ -1,4 +1,4 @@
-"""The canvas's model: what the browser draws, and what is drawn there, as traits."""
+"""The canvas's model: everything that the browser draws, and everything drawn there, as traits."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -58,7 +58,7 @@ class SegmentationCanvas(anywidget.AnyWidget):
     shapes : list of dict
         Finished shapes, ``{"kind", "points": [[x, y], ...], "op", "radius" for a brush}``; settable.
     draft : dict or None
-        The shape being drawn or moved, at most once a frame; with "index" where it stands for ``shapes[index]``.
+        The shape being drawn or moved, at most once per frame; with "index" where it stands for ``shapes[index]``.
     tool, op : str
         Chosen tool (a kind of `REGION_TOOLS`, or "move") and operation ("add", "subtract", "intersect").
     brush_radius : float
@@ -71,7 +71,7 @@ class SegmentationCanvas(anywidget.AnyWidget):
         How the map is shown: values interpolated before they are coloured, negative values left out, colours more
         transparent the nearer the value is to zero.
     vmax : float
-        The colour range is [-vmax, vmax]; changed only by whoever sets it.
+        The colour range is [-vmax, vmax]; it changes only when it is set.
     heat_label : str
         Title of the colour bar.
     lut : bytes

@@ -1,4 +1,4 @@
-"""Arrays as the canvas's traits carry them: one dict for each layer, shape and bytes together.
+"""Arrays as the canvas's traits carry them: one dict per layer, shape and bytes together.
 
 A trait that holds both arrives whole. Of two traits the browser could see a new buffer with an old shape.
 """

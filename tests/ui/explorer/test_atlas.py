@@ -48,7 +48,7 @@ def test_nothing_is_computed_until_it_is_asked_for(show):
     assert probe.sweeps == 0
     assert panel.atlas is None
     assert panel.table.table == {}
-    assert "4 layers, 3 classes: where maps are blank, by one backward pass a class" in panel.note.value
+    assert "4 layers, 3 classes: where maps are blank, by one backward pass per class" in panel.note.value
     assert panel.cancel.layout.display == panel.bar.layout.display == "none"
     assert panel.reasons.disabled
     found = computed(explorer)

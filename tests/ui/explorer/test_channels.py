@@ -48,7 +48,7 @@ def test_the_pixels_that_give_a_channel_its_weight(show):
         in html
     )
     limit = np.percentile(np.abs(found.values[found.values != 0]), 90)
-    assert f'alt="votes on channel 5: one a pixel, full colour from ±{limit:.3g} on"' in html
+    assert f'alt="votes on channel 5: one per pixel, full colour from ±{limit:.3g} on"' in html
     pixels = picture(html)
     assert pixels.shape == (*explorer.probe.image.shape[:2], 3)
     red, blue = pixels[..., 0] - pixels[..., 2] > 60, pixels[..., 2] - pixels[..., 0] > 60

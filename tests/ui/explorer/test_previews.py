@@ -64,7 +64,7 @@ def test_maps_follow_the_hand_and_the_gradients_the_pause(view, monkeypatch):
         seqs.append(view.canvas.heat["seq"])
         assert view.canvas.heat_label == "sea at deep, preview"
         assert "Preview of <i>sea</i> at <b>deep</b>" in view.sentence.value
-        assert "Gradients follow when the hand pauses" in view.sentence.value
+        assert "Exact gradients follow when you pause" in view.sentence.value
         assert view.query.region.rasterize(view.probe).sum() == (edge - 1) * 10
     assert len(set(seqs)) == 3
     assert view.probe.pulls == pulls  # no gradient for what was passed over
