@@ -11,6 +11,7 @@ from segcam_widgets.core.checks import is_whole
 from segcam_widgets.core.explain import must_be_finite, report, score_input
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.ledger import NOISE, EvidenceLedger, ledger
+from segcam_widgets.core.numbers_in_words import number, percent, signed
 from segcam_widgets.core.probe import Float, Probe, Progress
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
@@ -86,8 +87,9 @@ class Ablation:
         which = f"channel{'s' if count != 1 else ''} {names}"
         what = f"Without {which}" if self.to == "zero" else f"With {which} at the {self.to}"
         said = (
-            f"{what} the score goes from {self.score:.3g} to {self.ablated_score:.3g} ({self.change:+.3g}; the gradient "
-            f"forecast {self.forecast:+.3g}). {self.kept_share:.0%} of the region keeps its class."
+            f"{what} the score goes from {number(self.score)} to {number(self.ablated_score)} "
+            f"({signed(self.change)}; the gradient forecast {signed(self.forecast)}). "
+            f"{percent(self.kept_share)} of the region keeps its class."
         )
         return said + (" Truth and forecast disagree in sign." if self.contradicts else "")
 

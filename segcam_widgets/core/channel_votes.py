@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
+from segcam_widgets.core.numbers_in_words import percent, signed
 from segcam_widgets.core.probe import Float, Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.scores import SCORES
@@ -55,11 +56,11 @@ class ChannelVotes:
         if not inside.any():
             return f"No pixel of the region pulls on channel {self.channel}."
         up, down = float((inside > 0).mean()), float((inside < 0).mean())
-        rest = "" if up + down > 0.995 else f", {1 - up - down:.0%} do neither"
+        rest = "" if up + down > 0.995 else f", {percent(1 - up - down)} do neither"
         return (
-            f"Channel {self.channel} has pooled gradient {self.weight:+.3g}: {up:.0%} of the region's pixels pull it up "
-            f"({self.up:+.3g} in all), {down:.0%} pull it down ({self.down:+.3g} in all){rest}."
-        ).replace("%", " %")
+            f"Channel {self.channel} has pooled gradient {signed(self.weight)}: {percent(up)} of the region's pixels pull it up "
+            f"({signed(self.up)} in all), {percent(down)} pull it down ({signed(self.down)} in all){rest}."
+        )
 
 
 def channel_votes(probe: Probe, query: CamQuery, channel: int) -> ChannelVotes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segcam_widgets.core.checks import is_whole
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
 from segcam_widgets.core.methods import pooled
+from segcam_widgets.core.numbers_in_words import number, signed
 from segcam_widgets.core.probe import Float, LayerInfo, Probe, Tail
 from segcam_widgets.core.query import STRONGEST, CamQuery, resolve
 from segcam_widgets.core.regions import class_index as find_class
@@ -274,7 +275,7 @@ class EvidenceLedger:
 
     def summary(self) -> str:
         """The sum in words: "Score 2.09 = channels -0.05, bias +2.14."."""
-        return f"Score {self.score:.3g} = {self.sum_words()}."
+        return f"Score {number(self.score)} = {self.sum_words()}."
 
     def sum_words(self) -> str:
         """The parts alone: "channels -0.05, bias +2.14"; what is rounding beside the others is 0."""
@@ -313,7 +314,7 @@ class EvidenceLedger:
 
 
 def _number(value: float, noise: float) -> str:
-    return f"{value:+.3g}" if abs(value) > noise else "0"
+    return signed(value) if abs(value) > noise else "0"
 
 
 def ledger(probe: Probe, query: CamQuery) -> EvidenceLedger:

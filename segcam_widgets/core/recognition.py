@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.region import Region
 from segcam_widgets.core.scores import SCORES
@@ -241,8 +242,8 @@ def _scale_words(match: Match) -> str:
     if match.scale:
         return f", {match.scale}"
     return (
-        f", scaled by {match.ratio:.3g}, which none of the sums and means over region and map explains (or the direction fits "
-        "by chance)"
+        f", scaled by {number(match.ratio)}, which none of the sums and means over region and map explains (or the direction "
+        "fits by chance)"
     )
 
 
@@ -286,7 +287,7 @@ def _list(found: Recognition) -> str:
 
 
 def _degrees(angle: float) -> str:
-    return f"{angle:.2g} degrees" if angle >= 0.01 else "0.00 degrees"
+    return f"{number(float(f'{angle:.2g}'))} degrees" if angle >= 0.01 else "less than 0.01 degrees"
 
 
 def _cut(text: str, limit: int) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation import FAINT as FAINT
 from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.numbers_in_words import percent, signed
 from segcam_widgets.core.scores import SCORES
 
 if TYPE_CHECKING:
@@ -35,15 +36,13 @@ def map_words(explanation: "Explanation | Preview") -> str:
     Of one cell there is no map: "a single number: +1.3".
     """
     if not explanation.is_map:
-        return f"a single number: {float(explanation.cam.item()):+.3g}"
+        return f"a single number: {signed(explanation.cam.item())}"
     if not explanation.cam.any():
         return "zero everywhere"
     if explanation.is_empty:
         return "blank"
-    share = 100 * explanation.positive_share
-    if explanation.is_faint:
-        return f"faint: {'less than 0.1' if share < 0.1 else f'{share:.1f}'} % positive"
-    return f"{share:.0f} % positive"
+    share = f"{percent(explanation.positive_share)} positive"
+    return f"faint: {share}" if explanation.is_faint else share
 
 
 def sentence(explanation: "Explanation") -> str:

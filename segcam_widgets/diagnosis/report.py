@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.numbers_in_words import counted, measured, number, percent
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis.findings import Diagnosis, Finding, RemedyResult
 from segcam_widgets.diagnosis.rule import RULES
-from segcam_widgets.diagnosis.words import counted, lower, percent
+from segcam_widgets.diagnosis.words import lower
 from segcam_widgets.errors import SegCamError
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ def control_words(remedy: CamQuery, result: RemedyResult) -> str:
     """What a remedy's gain is worth: "Gain 0.48, of which the gradient's footprint alone gives 0.46."."""
     if math.isnan(result.gain):
         return "The region is the whole image, so there is nothing to compare the map with."
-    gain = f"Gain {result.gain:.2f}"
+    gain = f"Gain {number(result.gain)}"
     if not math.isnan(result.footprint):
-        return f"{gain}, of which the gradient's footprint alone gives {result.footprint:.2f}."
+        return f"{gain}, of which the gradient's footprint alone gives {number(result.footprint)}."
     if math.isnan(result.chance):
         return f"{gain}; there are not two channels to weigh, so there is nothing to compare it with."
     if remedy.baseline == "zero":
@@ -81,13 +82,6 @@ def rest(diagnosis: Diagnosis) -> str:
     """How many rules looked and found nothing, and how many could not look."""
     count = len(diagnosis.not_applicable)
     return f"{counted(len(diagnosis.passed), 'rule')} passed, {count} {'does' if count == 1 else 'do'} not apply here."
-
-
-def evidence_words(value: float | int | bool) -> str:
-    """A measured number."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
 def to_frame(diagnosis: Diagnosis) -> "pd.DataFrame":
@@ -141,9 +135,7 @@ def to_markdown(diagnosis: Diagnosis) -> str:
             if text
         ]
         lines += ["| measured | |", "|---|---|"]
-        lines += [
-            f"| {_cell(name.replace('_', ' '))} | {evidence_words(value)} |" for name, value in found.evidence.items()
-        ]
+        lines += [f"| {_cell(name.replace('_', ' '))} | {measured(value)} |" for name, value in found.evidence.items()]
         lines.append("")
     return "\n".join([*lines, rest(diagnosis)]) + "\n"
 
@@ -168,7 +160,7 @@ def to_html(diagnosis: Diagnosis) -> str:
 def _finding_html(found: Finding, diagnosis: Diagnosis) -> str:
     style = f"{ISSUE if found.severity == 'issue' else TIP}padding:0.2em 0.8em;margin:0.4em 0"
     rows = "".join(
-        f"<tr><td>{escape(name.replace('_', ' '))}</td><td>{evidence_words(value)}</td></tr>"
+        f"<tr><td>{escape(name.replace('_', ' '))}</td><td>{measured(value)}</td></tr>"
         for name, value in found.evidence.items()
     )
     more = "".join(

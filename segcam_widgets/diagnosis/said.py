@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from segcam_widgets.core.numbers_in_words import percent, signed_percent
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.experiments import Outcome
-from segcam_widgets.diagnosis.words import channels, listed, percent, signed
+from segcam_widgets.diagnosis.words import channels, listed
 
 SHIFT = 0.05
 """Change of the image's share of the class that is worth a word."""
@@ -118,7 +119,7 @@ def all_numbers(case: Case) -> str:
         "lift": "is lost when lifted", "sink": "when lowered", "zero": "when switched off", "skip": "without what goes round",
     }  # fmt: skip
     told = [
-        f"{percent(outcome.lost)} {names[name]} (margin {signed(0.0 - 100 * outcome.fall)} %)"
+        f"{percent(outcome.lost)} {names[name]} (margin {signed_percent(-outcome.fall)})"
         for name, outcome in case.experiments.judged.items()
     ]
     return ", ".join(told)

@@ -8,6 +8,7 @@ import ipywidgets as W
 
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.methods import METHODS, Method, Option
+from segcam_widgets.core.numbers_in_words import percent
 from segcam_widgets.core.probe import LayerInfo, Probe
 from segcam_widgets.core.query import STRONGEST, CamQuery
 from segcam_widgets.core.region import Region
@@ -16,7 +17,7 @@ from segcam_widgets.errors import SegCamError
 from segcam_widgets.ui.lifetime import family
 from segcam_widgets.ui.page import PageHelp
 from segcam_widgets.ui.quiet import Quiet
-from segcam_widgets.ui.words import percent, shares
+from segcam_widgets.ui.words import shares
 
 WIDE = {"description_width": "72px"}
 

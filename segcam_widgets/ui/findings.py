@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as W
 
 from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis import Diagnosis, Finding, diagnose
@@ -122,7 +123,7 @@ class FindingsPanel(W.VBox):
         self.back.layout.display = "none" if self._before is None else ""
         if finding is not None and finding.remedy is not None and self._asked is not None:
             gain = getattr(finding.remedy_result, "gain", None)
-            tried = "" if gain is None or math.isnan(gain) else f" (tried: gain {gain:.2f})"
+            tried = "" if gain is None or math.isnan(gain) else f" (tried: gain {number(gain)})"
             self.apply.description = f"Apply {remedy_words(finding.remedy, self._asked, self._names)}{tried}"
 
     def _applied(self, _: Any) -> None:

@@ -10,6 +10,7 @@ import ipywidgets as W
 import numpy as np
 
 from segcam_widgets.core.ledger import EvidenceLedger
+from segcam_widgets.core.numbers_in_words import signed
 from segcam_widgets.ui.histogram import DOWN, UP
 
 SHOWN = 8
@@ -54,7 +55,9 @@ def waterfall_html(ledger: EvidenceLedger) -> str:
             f'<i class="segcam-zero" style="left:{-low / span * 100:.2f}%"></i>'
             f'<b style="left:{left:.2f}%;width:max(2px,{width:.2f}%);background:{colour}"></b>'
         )
-        return f'<tr><th scope="row">{escape(name)}</th><td class="segcam-track">{bar}</td><td>{value:+.3g}</td></tr>'
+        return (
+            f'<tr><th scope="row">{escape(name)}</th><td class="segcam-track">{bar}</td><td>{signed(value)}</td></tr>'
+        )
 
     rows = [
         row(name, start, start + value, value, UP if value >= 0 else DOWN)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.numbers_in_words import number, percent, signed
 from segcam_widgets.core.preview import Preview
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
@@ -71,7 +72,7 @@ def sentence(explanation: Explanation) -> str:
     return (
         f'<div class="segcam-sentence">{escape(METHODS[query.method].title)} of '
         f"<i>{escape(explanation.class_name)}</i> at <b>{escape(query.layer)}</b>, {escape(SCORES[str(query.score)].title)}"
-        f" {explanation.score:.3g}, {int(explanation.mask.sum())} px{against}: {shown}, "
+        f" {number(explanation.score)}, {int(explanation.mask.sum())} px{against}: {shown}, "
         f"{escape(channel_words(explanation.pooled_gradients))}.{notes}</div>"
     )
 
@@ -120,26 +121,17 @@ def legend(probe: Probe, palette: NDArray[np.uint8], chosen: int) -> str:
     return f'<div class="segcam-legend" {named}>{entries}{rest}</div>{notes}'
 
 
-def percent(share: float) -> str:
-    """A share for people: "12 %"; below one "0.3 %", below a tenth "< 0.1 %", none "0 %"."""
-    if share <= 0:
-        return "0 %"
-    if share < 0.001:
-        return "< 0.1 %"
-    return f"{share:.1%}".replace("%", " %") if share < 0.01 else f"{share:.0%}".replace("%", " %")
-
-
 def hover(probe: Probe, row: int, col: int, most: int = 4) -> str:
     """The likeliest classes at a pixel, as plain text."""
     values = probe.probabilities[row, col]
     best = np.argsort(-values, kind="stable")[:most]
-    return ", ".join(f"{probe.class_names[c]} {values[c]:.3f}" for c in best)
+    return ", ".join(f"{probe.class_names[c]} {percent(values[c])}" for c in best)
 
 
 def channel_table(rows: Sequence[tuple[int, float, float, float, float]]) -> str:
     """Channels as a table: channel, pooled gradient, contribution in the region, mean and largest activation."""
     body = "".join(
-        f"<tr><td>{k}</td><td>{g:+.3g}</td><td>{c:+.3g}</td><td>{mean:.3g}</td><td>{top:.3g}</td></tr>"
+        f"<tr><td>{k}</td><td>{signed(g)}</td><td>{signed(c)}</td><td>{number(mean)}</td><td>{number(top)}</td></tr>"
         for k, g, c, mean, top in rows
     )
     head = "".join(
