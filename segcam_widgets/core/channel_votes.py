@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
 from segcam_widgets.core.numbers_in_words import percent, signed
+from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.probe import Float, Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.scores import SCORES
@@ -49,6 +51,12 @@ class ChannelVotes:
     def weight(self) -> float:
         """The channel's pooled gradient: the sum of all votes."""
         return self.up + self.down
+
+    def __repr__(self) -> str:
+        return one_line("ChannelVotes", self.summary())
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self.summary())}</p>"
 
     def summary(self) -> str:
         """One sentence: "Channel 3 has pooled gradient -0.18: 60 % of the region's pixels pull it up (+0.12 in all), ..."."""

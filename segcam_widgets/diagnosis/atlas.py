@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
 from segcam_widgets.core.explanation import FAINT, is_empty, positive_share
 from segcam_widgets.core.numbers_in_words import percent
+from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.probe import LayerInfo, LayerSweep, Probe, Progress
 from segcam_widgets.core.progress import report
 from segcam_widgets.core.query import CamQuery, resolve
@@ -64,6 +65,9 @@ class AtlasCell:
     is_map: bool
     negative_share: float
     headline: str = ""
+
+    def __repr__(self) -> str:
+        return one_line("AtlasCell", self.summary())
 
     @property
     def words(self) -> str:
@@ -241,6 +245,9 @@ class Atlas:
         from segcam_widgets.diagnosis.atlas_report import summary
 
         return summary(self)
+
+    def __repr__(self) -> str:
+        return one_line("Atlas", self.summary())
 
     def _repr_html_(self) -> str:
         from segcam_widgets.diagnosis.atlas_report import to_html

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.class_shares import class_shares
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.numbers_in_words import number, percent, signed
@@ -97,17 +98,9 @@ def error(message: str) -> str:
     return f'<div class="segcam-error" role="alert">{escape(message)}</div>' if message else ""
 
 
-def shares(probe: Probe) -> NDArray[np.float64]:
-    """(C,) the share of pixels predicted as each class."""
-    if probe.multilabel:
-        return (probe.probabilities > 0.5).mean((0, 1))
-    counts = np.bincount(probe.labels.ravel(), minlength=len(probe.class_names))
-    return counts / probe.labels.size
-
-
 def legend(probe: Probe, palette: NDArray[np.uint8], chosen: int) -> str:
     """Classes that occur (and the chosen one), with colour and share, the largest first."""
-    part = shares(probe)
+    part = class_shares(probe)
     order = [int(c) for c in np.argsort(-part, kind="stable") if part[c] > 0 or c == chosen]
     entries = "".join(
         f'<span class="segcam-entry{" segcam-chosen" if c == chosen else ""}"><i style="background:{_css(palette[c])}"></i>'

@@ -73,7 +73,7 @@ def test_a_bias_that_keeps_the_pixels_leaves_it_leaning_and_a_larger_one_not_dec
 def test_quiet_with_the_numbers_of_the_experiments():
     reason = passed(nets.absence().diagnose(), "SC203")
     assert reason.startswith("the experiments do not show it: 100 % is lost when lifted (margin -")
-    assert ", 0 % when lowered (margin +0 %), 0 % when switched off (margin +" in reason
+    assert ", 0 % when lowered (margin 0 %), 0 % when switched off (margin +" in reason
     assert (
         passed(nets.ignored().diagnose(), "SC203")
         == "line 3 of the decision table holds before any experiment is weighed"

@@ -48,7 +48,7 @@ def test_what_is_the_same_everywhere_is_no_cause():
     diagnosis = net.diagnose()
     assert diagnosis.headline.code == "SC205"
     assert passed(diagnosis, "SC206").startswith("the experiments do not show it:")
-    assert ", 0 % without what goes round (margin +0 %)" in passed(diagnosis, "SC206")
+    assert ", 0 % without what goes round (margin 0 %)" in passed(diagnosis, "SC206")
 
 
 def test_a_layer_after_it_when_asked_to_be_thorough():
