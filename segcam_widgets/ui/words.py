@@ -9,7 +9,6 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.class_shares import class_shares
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
@@ -17,8 +16,7 @@ from segcam_widgets.core.numbers_in_words import number, percent, signed
 from segcam_widgets.core.preview import Preview
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
-from segcam_widgets.core.scores import SCORES
-from segcam_widgets.core.wording import channel_words, map_words
+from segcam_widgets.core.wording import channel_words, map_words, sentence_parts
 from segcam_widgets.errors import SegCamError
 
 STYLE = """<style>
@@ -64,18 +62,15 @@ NO_SENTENCE = '<div class="segcam-sentence"></div>'
 
 def sentence(explanation: Explanation) -> str:
     """The line in words, with the class set off and a blank map marked."""
-    query = explanation.query
-    words = map_words(explanation)
-    alarming = explanation.is_map and explanation.is_empty
-    shown = f'<span class="segcam-blank">{escape(words)}</span>' if alarming else f"<b>{escape(words)}</b>"
-    against = "" if query.baseline == "zero" else f", against the {escape(BASELINES[query.baseline].title)}"
+    blank = explanation.is_map and explanation.is_empty
+    tags = {
+        "class": "<i>{}</i>",
+        "layer": "<b>{}</b>",
+        "map": '<span class="segcam-blank">{}</span>' if blank else "<b>{}</b>",
+    }
+    said = "".join(tags.get(role, "{}").format(escape(text)) for role, text in sentence_parts(explanation, score=True))
     notes = "".join(f'<div class="segcam-note">{escape(note)}</div>' for note in explanation.notes)
-    return (
-        f'<div class="segcam-sentence">{escape(METHODS[query.method].title)} of '
-        f"<i>{escape(explanation.class_name)}</i> at <b>{escape(query.layer)}</b>, {escape(SCORES[str(query.score)].title)}"
-        f" {number(explanation.score)}, {int(explanation.mask.sum())} px{against}: {shown}, "
-        f"{escape(channel_words(explanation.pooled_gradients))}.{notes}</div>"
-    )
+    return f'<div class="segcam-sentence">{said}.{notes}</div>'
 
 
 def stopped(query: CamQuery, kept: bool) -> str:

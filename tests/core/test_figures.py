@@ -36,7 +36,7 @@ def test_a_channels_histogram_counts_every_cell(explanation):
 def test_a_channel_that_is_not_there(explanation, channel):
     with pytest.raises(sc.SegCamError, match=r"^`channel` must be one of the layer's channels, 0 to 3\. Received: "):
         explanation.channel_histogram(channel)
-    with pytest.raises(sc.SegCamError, match="^`bins` must be"):
+    with pytest.raises(sc.SegCamError, match=r"^`bins` must be"):
         explanation.channel_histogram(0, bins=0)
 
 
@@ -64,7 +64,7 @@ def test_without_matplotlib_it_says_what_is_missing(explanation, monkeypatch):
         return load(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", no_matplotlib)
-    with pytest.raises(sc.SegCamError, match="^`plot` needs matplotlib, which is not installed"):
+    with pytest.raises(sc.SegCamError, match=r"^`plot` needs matplotlib, which is not installed"):
         explanation.channel_histogram(0).plot()
 
 
