@@ -210,7 +210,14 @@ def _options(method: str, given: Sequence[str]) -> dict[str, Any]:
 
 def _line(fraction: float, text: str) -> bool:
     """How far it is, in one line of the terminal that is gone at the end."""
-    print("\r\x1b[K" + (f"{fraction:4.0%} {text}" if fraction < 1 else ""), end="", file=sys.stderr, flush=True)
+    from segcam_widgets.core.numbers_in_words import percent
+
+    print(
+        "\r\x1b[K" + (f"{percent(round(fraction, 2)):>5} {text}" if fraction < 1 else ""),
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
     return True
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +13,15 @@ from segcam_widgets.core.checks import is_whole
 from segcam_widgets.core.explain import must_be_finite, report, score_input
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.ledger import NOISE, EvidenceLedger, ledger
+from segcam_widgets.core.numbers_in_words import number, percent, signed
+from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.probe import Float, Probe, Progress
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.errors import SegCamError, must_be_one_of, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Channels = int | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_] | None
 
@@ -86,10 +93,54 @@ class Ablation:
         which = f"channel{'s' if count != 1 else ''} {names}"
         what = f"Without {which}" if self.to == "zero" else f"With {which} at the {self.to}"
         said = (
-            f"{what} the score goes from {self.score:.3g} to {self.ablated_score:.3g} ({self.change:+.3g}; the gradient "
-            f"forecast {self.forecast:+.3g}). {self.kept_share:.0%} of the region keeps its class."
+            f"{what} the score goes from {number(self.score)} to {number(self.ablated_score)} "
+            f"({signed(self.change)}; the gradient forecast {signed(self.forecast)}). "
+            f"{percent(self.kept_share)} of the region keeps its class."
         )
         return said + (" Truth and forecast disagree in sign." if self.contradicts else "")
+
+    def to_frame(self) -> "pd.DataFrame":
+        """What became of the region, one row a class that is predicted there before or after, in pixels (pandas).
+
+        Columns: class_index (-1: none), class_name, before, after.
+
+        Raises
+        ------
+        SegCamError
+            Where pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise SegCamError(
+                "`to_frame` needs pandas, which is not installed: pip install 'segcam-widgets[data]'."
+            ) from error
+        return pd.DataFrame(self._moves(), columns=["class_index", "class_name", "before", "after"])
+
+    def _moves(self) -> list[tuple[int, str, int, int]]:
+        """Pixels of the region per predicted class, before and after."""
+        before, after = self.labels_before[self.mask], self.labels[self.mask]
+        names = self.ledger.class_names
+        return [
+            (int(c), names[c] if c >= 0 else "none", int((before == c).sum()), int((after == c).sum()))
+            for c in np.union1d(before, after)
+        ]
+
+    def __repr__(self) -> str:
+        return one_line("Ablation", self.summary())
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left;font-weight:normal">{escape(name)}</th>'
+            f"<td>{before}</td><td>{after}</td></tr>"
+            for _, name, before, after in self._moves()
+        )
+        head = "".join(f'<th scope="col">{text}</th>' for text in ("region's pixels predicted as", "before", "after"))
+        return (
+            f'<div class="segcam-ablation" style="color:inherit;max-width:48em"><p><strong>{escape(self.summary())}</strong></p>'
+            f'<table style="color:inherit;background:transparent"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{rows}</tbody></table></div>"
+        )
 
 
 def ablate(

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
+from segcam_widgets.core.numbers_in_words import percent, signed
+from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.probe import Float, Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.scores import SCORES
@@ -49,17 +52,23 @@ class ChannelVotes:
         """The channel's pooled gradient: the sum of all votes."""
         return self.up + self.down
 
+    def __repr__(self) -> str:
+        return one_line("ChannelVotes", self.summary())
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self.summary())}</p>"
+
     def summary(self) -> str:
         """One sentence: "Channel 3 has pooled gradient -0.18: 60 % of the region's pixels pull it up (+0.12 in all), ..."."""
         inside = self.values[self.mask]
         if not inside.any():
             return f"No pixel of the region pulls on channel {self.channel}."
         up, down = float((inside > 0).mean()), float((inside < 0).mean())
-        rest = "" if up + down > 0.995 else f", {1 - up - down:.0%} do neither"
+        rest = "" if up + down > 0.995 else f", {percent(1 - up - down)} do neither"
         return (
-            f"Channel {self.channel} has pooled gradient {self.weight:+.3g}: {up:.0%} of the region's pixels pull it up "
-            f"({self.up:+.3g} in all), {down:.0%} pull it down ({self.down:+.3g} in all){rest}."
-        ).replace("%", " %")
+            f"Channel {self.channel} has pooled gradient {signed(self.weight)}: {percent(up)} of the region's pixels pull it up "
+            f"({signed(self.up)} in all), {percent(down)} pull it down ({signed(self.down)} in all){rest}."
+        )
 
 
 def channel_votes(probe: Probe, query: CamQuery, channel: int) -> ChannelVotes:

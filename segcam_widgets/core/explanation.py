@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.channel_histogram import BINS, ChannelHistogram, channel_histogram
 from segcam_widgets.core.checks import grid_size
 from segcam_widgets.core.frozen import Frozen
 from segcam_widgets.core.grid import coverage, resize_bilinear
 from segcam_widgets.core.methods import METHODS, pooled
+from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.probe import LayerInfo
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
@@ -277,6 +279,30 @@ class Explanation:
         from segcam_widgets.core.wording import sentence
 
         return sentence(self)
+
+    def channel_histogram(self, channel: int, bins: int = BINS) -> ChannelHistogram:
+        """How the gradient of one channel is spread over the map.
+
+        Parameters
+        ----------
+        channel : int
+        bins : int
+            Default 41; with an odd number zero is the middle of a bin.
+
+        Returns
+        -------
+        ChannelHistogram
+            Counts, edges, the share of negative gradients, their mean; `plot` draws it.
+
+        Raises
+        ------
+        SegCamError
+            A channel that the layer does not have, or no bins.
+        """
+        return channel_histogram(self, channel, bins)
+
+    def __repr__(self) -> str:
+        return one_line("Explanation", self.summary())
 
     def _repr_html_(self) -> str:
         from segcam_widgets.core.export import to_html

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.checks import needed
+from segcam_widgets.core.numbers_in_words import number, percent
 from segcam_widgets.core.render import data_uri, diverging_lut, draw_outline, render, symmetric_limit
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.core.wording import sentence
@@ -117,16 +118,16 @@ def to_html(explanation: "Explanation") -> str:
     of_score, of = ("" if one == "1" else f" {one}" for one in (score_unit, unit))
     numbers = explanation.scalars()
     rows = {
-        "score": f"{numbers['score']:.4g}{of_score}",
-        "positive share": f"{numbers['positive_share']:.1%}",
-        "focus": f"{numbers['focus']:.1%}",
-        "region's share": f"{numbers['region_share']:.1%}",
-        "gain": f"{numbers['gain']:.3f}",
+        "score": f"{number(numbers['score'])}{of_score}",
+        "positive share": percent(numbers["positive_share"]),
+        "focus": percent(numbers["focus"]),
+        "region's share": percent(numbers["region_share"]),
+        "gain": number(numbers["gain"]),
     }
     cells = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows.items())
     notes = "".join(f"<p>{escape(note)}</p>" for note in explanation.notes)
     bar = _image(np.repeat(diverging_lut()[None], 8, 0), "", "width:100%;height:0.8em;display:block")
-    marks = {"left": f"{-limit or 0.0:.3g}", "center": "0", "right": f"{limit:.3g}{of}"}
+    marks = {"left": number(-limit), "center": "0", "right": f"{number(limit)}{of}"}
     ends = "".join(f'<span style="flex:1;text-align:{side}">{text}</span>' for side, text in marks.items())
     return (
         '<div class="segcam-explanation" style="color:inherit;max-width:40em">'

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segcam_widgets.core.colours import Colours, diverging_lut
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.render import encode_png, overlay, render, symmetric_limit
 from segcam_widgets.core.wording import sentence
 
@@ -66,10 +67,10 @@ def figure(
     top = _MARGIN + len(words) * _LINE + _LINE // 2
     sheet = Image.new("RGB", (total, top + size[0] + 2 * _LINE + _MARGIN), "white")
     draw = ImageDraw.Draw(sheet)
-    for number, line in enumerate(words):
-        draw.text((_MARGIN, _MARGIN + number * _LINE), line, "black", font_size=_TEXT)
-    for number, pixels in enumerate(panels):
-        sheet.paste(Image.fromarray(pixels), (_MARGIN + number * (size[1] + _MARGIN), top))
+    for place, line in enumerate(words):
+        draw.text((_MARGIN, _MARGIN + place * _LINE), line, "black", font_size=_TEXT)
+    for place, pixels in enumerate(panels):
+        sheet.paste(Image.fromarray(pixels), (_MARGIN + place * (size[1] + _MARGIN), top))
     left = total - _MARGIN - size[1]
     bar = Image.fromarray(diverging_lut()[None, 128 if relu else 0 :, :3].copy())
     sheet.paste(bar.resize((size[1], _LINE // 2)), (left, top + size[0] + _LINE // 2))
@@ -95,7 +96,7 @@ def _panels(
 def _scale_text(draw: "ImageDraw", at: tuple[int, int], width: int, ends: tuple[float, float], unit: str) -> None:
     left, top = at
     low, high = ends
-    draw.text((left, top), f"{low:.3g}", "black", font_size=_TEXT)
-    draw.text((left + width, top), f"{high:.3g}{unit}", "black", font_size=_TEXT, anchor="ra")
+    draw.text((left, top), number(low), "black", font_size=_TEXT)
+    draw.text((left + width, top), f"{number(high)}{unit}", "black", font_size=_TEXT, anchor="ra")
     if low < 0:
         draw.text((left + width / 2, top), "0", "black", font_size=_TEXT, anchor="ma")

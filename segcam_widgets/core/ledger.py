@@ -3,15 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.checks import is_whole, needed
+from segcam_widgets.core.checks import is_whole, needed, whole_number
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
+from segcam_widgets.core.ledger_steps import SHOWN, Step, ledger_steps
 from segcam_widgets.core.methods import pooled
+from segcam_widgets.core.numbers_in_words import number, signed
+from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.probe import Float, LayerInfo, Probe, Tail
 from segcam_widgets.core.query import STRONGEST, CamQuery, resolve
 from segcam_widgets.core.regions import class_index as find_class
@@ -267,9 +271,40 @@ class EvidenceLedger:
         rows.append(("residual", self.residual_name, self.residual))
         return pd.DataFrame(rows, columns=["part", "name", "value"])
 
+    def steps(self, shown: int = SHOWN) -> tuple[Step, ...]:
+        """The waterfall: steps from zero to the score.
+
+        The channels that carry most, in their order; the others summed into one step; what goes round the layer; full units and
+        constants; the residual.
+
+        Parameters
+        ----------
+        shown : int
+            Steps for channels, at most; default 8.
+        """
+        return ledger_steps(self, whole_number(shown, "shown", least=1))
+
+    def __repr__(self) -> str:
+        name = self.class_names[int(self.query.class_index)]
+        return one_line("EvidenceLedger", f"{name} at {self.layer.name}. {self.summary()}")
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left;font-weight:normal">{escape(step.name)}</th>'
+            f"<td>{signed(step.value)}</td></tr>"
+            for step in self.steps()
+        )
+        total = (
+            f'<tr><th scope="row" style="text-align:left">score</th><td><strong>{number(self.score)}</strong></td></tr>'
+        )
+        return (
+            f'<div class="segcam-ledger" style="color:inherit;max-width:48em"><p><strong>{escape(self.summary())}</strong><br>'
+            f'{escape(self.remark)}</p><table style="color:inherit;background:transparent">{rows}{total}</table></div>'
+        )
+
     def summary(self) -> str:
         """The sum in words: "Score 2.09 = channels -0.05, bias +2.14."."""
-        return f"Score {self.score:.3g} = {self.sum_words()}."
+        return f"Score {number(self.score)} = {self.sum_words()}."
 
     def sum_words(self) -> str:
         """The parts alone: "channels -0.05, bias +2.14"; what is rounding beside the others is 0."""
@@ -308,7 +343,7 @@ class EvidenceLedger:
 
 
 def _number(value: float, noise: float) -> str:
-    return f"{value:+.3g}" if abs(value) > noise else "0"
+    return signed(value) if abs(value) > noise else "0"
 
 
 def ledger(probe: Probe, query: CamQuery) -> EvidenceLedger:

@@ -1,5 +1,6 @@
 """Report progress to a caller, and stop when the caller cancels."""
 
+from segcam_widgets.core.numbers_in_words import percent
 from segcam_widgets.core.probe import Progress
 from segcam_widgets.errors import Cancelled, SegCamError, shown
 
@@ -12,4 +13,4 @@ def report(progress: Progress | None, fraction: float, text: str) -> None:
         raise SegCamError(f"`progress` must be callable as progress(fraction, text). Received: {shown(progress)}.")
     answer = progress(fraction, text)
     if answer is not None and not answer:
-        raise Cancelled(f"Cancelled at {fraction:.0%}: {text}.")
+        raise Cancelled(f"Cancelled at {percent(round(fraction, 2))}: {text}.")

@@ -1,13 +1,14 @@
 """The question: an immutable value that says everything an explanation depends on besides the probe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.checks import is_whole
 from segcam_widgets.core.frozen import Frozen
 from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.one_line import LIMIT, one_line
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.region import Region, must_be_region, region_from_dict
 from segcam_widgets.core.regions import PredictedClass, class_index
@@ -19,6 +20,10 @@ STRONGEST = "strongest"
 
 A class that has this very name can be given by its index only.
 """
+
+
+def _default(of: "Field[Any]") -> Any:
+    return of.default if of.default_factory is MISSING else of.default_factory()
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,12 @@ class CamQuery:
         for name in ("class_index", "rival"):
             if is_whole(getattr(self, name)):
                 object.__setattr__(self, name, int(getattr(self, name)))  # numpy's would not go into JSON
+
+    def __repr__(self) -> str:
+        """What differs from the defaults, as code, where that is short."""
+        given = [f"{f.name}={value!r}" for f in fields(self)[2:] if (value := getattr(self, f.name)) != _default(f)]
+        code = f"CamQuery({', '.join([repr(self.layer), repr(self.class_index), *given])})"
+        return code if len(code) <= LIMIT else one_line("CamQuery", code[len("CamQuery(") : -1])
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able form that :meth:`from_dict` reads back to an equal query."""

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.checks import needed
+from segcam_widgets.core.numbers_in_words import number
+from segcam_widgets.core.one_line import cut
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.region import Region
 from segcam_widgets.core.scores import SCORES
@@ -89,7 +91,7 @@ class Match:
         return f"{self.what} {self.where}{at}"
 
     def __repr__(self) -> str:
-        return f"Match({_cut(self.words, 140)}, {_degrees(self.angle)})"
+        return f"Match({cut(self.words, 140)}, {_degrees(self.angle)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,12 +163,12 @@ class Recognition:
         more = f" and {len(self.matches) - 1} more" if len(self.matches) > 1 else ""
         if self.matches:
             zero = "" if self.pooled.any() else "zero, as "
-            said = f"{zero}{_cut(self.matches[0].words, 120)}{more}"
+            said = f"{zero}{cut(self.matches[0].words, 120)}{more}"
         elif self.nearest is None:
             said = "no direction to compare"
         else:
-            said = f"none; nearest {_cut(self.nearest.words, 100)}, {_degrees(self.nearest.angle)}"
-        return f"Recognition({_cut(self.layer, 40)!r}: {said})"
+            said = f"none; nearest {cut(self.nearest.words, 100)}, {_degrees(self.nearest.angle)}"
+        return f"Recognition({cut(self.layer, 40)!r}: {said})"
 
 
 def _sentences(found: Recognition) -> list[str]:
@@ -244,8 +246,8 @@ def _scale_words(match: Match) -> str:
     if match.scale:
         return f", {match.scale}"
     return (
-        f", scaled by {match.ratio:.3g}, which none of the sums and means over region and map explains (or the direction fits "
-        "by chance)"
+        f", scaled by {number(match.ratio)}, which none of the sums and means over region and map explains (or the direction "
+        "fits by chance)"
     )
 
 
@@ -289,11 +291,7 @@ def _list(found: Recognition) -> str:
 
 
 def _degrees(angle: float) -> str:
-    return f"{angle:.2g} degrees" if angle >= 0.01 else "0.00 degrees"
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    return f"{number(float(f'{angle:.2g}'))} degrees" if angle >= 0.01 else "less than 0.01 degrees"
 
 
 __all__ = ["FEW", "Match", "Recognition"]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.one_line import LIMIT, one_line
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.errors import SegCamError, must_be_one_of, shown
 
@@ -29,6 +30,8 @@ class Region(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "__repr__" not in cls.__dict__:
+            cls.__repr__ = Region.__repr__  # type: ignore[method-assign]  # a dataclass would write every point of a polygon
         tag = cls.__dict__.get("tag")
         if tag is not None:
             if tag in TAGS and TAGS[tag].__qualname__ != cls.__qualname__:
@@ -38,6 +41,12 @@ class Region(ABC):
     @abstractmethod
     def rasterize(self, probe: Probe) -> BoolMask:
         """The region's pixels on this probe's grid, (H, W) bool; all False where it lies outside the image."""
+
+    def __repr__(self) -> str:
+        """As code where that is short, else in words."""
+        values = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))  # type: ignore[arg-type]
+        code = f"{type(self).__name__}({values})"
+        return code if len(code) <= LIMIT else one_line(type(self).__name__, self.describe())
 
     def describe(self, class_names: tuple[str, ...] = ()) -> str:
         """A few words for a status line; names of classes are used where they are known."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.probe import Cotangent, Float, Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.standing import loudest
@@ -37,8 +38,8 @@ class Cancelled:
     def note(self) -> str:
         """For a reader of the map."""
         return (
-            f"Zero, up to rounding: the gradient of the class alone is up to {self.own:.2g}, that of what it is compared with "
-            f"is the same, and of their difference {self.left:.1g} is left. Nothing at this layer tells them apart."
+            f"Zero, up to rounding: the gradient of the class alone is up to {number(self.own)}, that of what it is compared "
+            f"with is the same, and of their difference {number(self.left)} is left. Nothing at this layer tells them apart."
         )
 
 

@@ -6,12 +6,15 @@ for each pixel.
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.checks import is_whole
 from segcam_widgets.core.explain import region_mask, score_input
+from segcam_widgets.core.numbers_in_words import SHOWN, counted, number
+from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.probe import Cotangent, Float, LayerInfo, Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.core.scores import SCORES
@@ -59,6 +62,23 @@ class VoteField:
     def nbytes(self) -> int:
         """Bytes held."""
         return int(self.sums.nbytes)
+
+    def summary(self) -> str:
+        """One line: "Votes at tail_conv2 for logit of sky, logit of brick: 8 channels, 96 x 96 px, 9 MiB"."""
+        height, width = self.sums.shape[1:3]
+        held = ", ".join(self.holds[:SHOWN]) + (
+            f" and {len(self.holds) - SHOWN} more" if len(self.holds) > SHOWN else ""
+        )
+        return (
+            f"Votes at {self.layer.name} for {held}: {counted(self.layer.shape[2], 'channel')}, {height} x {width} px, "
+            f"{number(self.nbytes / 2**20)} MiB"
+        )
+
+    def __repr__(self) -> str:
+        return one_line("VoteField", self.summary())
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self.summary())}</p>"
 
     @property
     def current(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from segcam_widgets.core.checks import is_finite_number
 from segcam_widgets.core.explain import must_be_finite, must_be_probe
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.probe import Float, LayerInfo, Probe, Progress
 from segcam_widgets.core.progress import report
 from segcam_widgets.core.query import CamQuery
@@ -165,4 +166,4 @@ def must_fit(probe: Probe, layer: LayerInfo, basis: ClassBasis | QuestionBasis, 
 
 
 def _mebibytes(count: float) -> str:
-    return f"{count / 2**20:.3g} MiB"
+    return f"{number(count / 2**20)} MiB"

@@ -7,6 +7,7 @@ import numpy as np
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation import FAINT as FAINT
 from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.numbers_in_words import number, percent, signed
 from segcam_widgets.core.scores import SCORES
 
 if TYPE_CHECKING:
@@ -35,25 +36,37 @@ def map_words(explanation: "Explanation | Preview") -> str:
     Of one cell there is no map: "a single number: +1.3".
     """
     if not explanation.is_map:
-        return f"a single number: {float(explanation.cam.item()):+.3g}"
+        return f"a single number: {signed(explanation.cam.item())}"
     if not explanation.cam.any():
         return "zero everywhere"
     if explanation.is_empty:
         return "blank"
-    share = 100 * explanation.positive_share
-    if explanation.is_faint:
-        return f"faint: {'less than 0.1' if share < 0.1 else f'{share:.1f}'} % positive"
-    return f"{share:.0f} % positive"
+    share = f"{percent(explanation.positive_share)} positive"
+    return f"faint: {share}" if explanation.is_faint else share
+
+
+def sentence_parts(explanation: "Explanation", *, score: bool = False) -> list[tuple[str, str]]:
+    """The sentence above the map, as (role, text) in order: "class", "layer" and "map" may be set off, "" is plain text.
+
+    Parameters
+    ----------
+    score : bool
+        Whether the score's value stands beside its name.
+    """
+    query = explanation.query
+    value = f" {number(explanation.score)}" if score else ""
+    against = "" if query.baseline == "zero" else f", against the {BASELINES[query.baseline].title}"
+    return [
+        ("", f"{METHODS[query.method].title} of "),
+        ("class", explanation.class_name),
+        ("", " at "),
+        ("layer", query.layer),
+        ("", f", {SCORES[str(query.score)].title}{value}, {int(explanation.mask.sum())} px{against}: "),
+        ("map", map_words(explanation)),
+        ("", f", {channel_words(explanation.pooled_gradients)}"),
+    ]
 
 
 def sentence(explanation: "Explanation") -> str:
     """One line: "Seg-Grad-CAM of brick at tail_conv2, margin, 812 px: blank, both channels pull down"."""
-    query = explanation.query
-    parts = [
-        f"{METHODS[query.method].title} of {explanation.class_name} at {query.layer}",
-        SCORES[str(query.score)].title,
-        f"{int(explanation.mask.sum())} px",
-    ]
-    if query.baseline != "zero":
-        parts.append(f"against the {BASELINES[query.baseline].title}")
-    return f"{', '.join(parts)}: {map_words(explanation)}, {channel_words(explanation.pooled_gradients)}"
+    return "".join(text for _, text in sentence_parts(explanation))

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
 from segcam_widgets.core.explanation import FAINT, is_empty, positive_share
+from segcam_widgets.core.numbers_in_words import percent
+from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.probe import LayerInfo, LayerSweep, Probe, Progress
 from segcam_widgets.core.progress import report
 from segcam_widgets.core.query import CamQuery, resolve
@@ -64,6 +66,9 @@ class AtlasCell:
     negative_share: float
     headline: str = ""
 
+    def __repr__(self) -> str:
+        return one_line("AtlasCell", self.summary())
+
     @property
     def words(self) -> str:
         """What the map looks like: "73 % positive", "blank (SC205)", "no pixel"."""
@@ -77,14 +82,14 @@ class AtlasCell:
             return f"blank ({self.headline})" if self.headline else "blank"
         if self.is_faint:
             return "faint"
-        return f"{round(100 * self.positive_share)} % positive"
+        return f"{percent(self.positive_share)} positive"
 
     def summary(self) -> str:
         """One line: "brick at tail_conv2: blank (SC205), 100 % of the channels pull down, 812 px"."""
         said = f"{self.class_name} at {self.layer}: {self.words}"
         if np.isnan(self.positive_share):
             return said
-        return f"{said}, {round(100 * self.negative_share)} % of the channels pull down, {self.pixels} px"
+        return f"{said}, {percent(self.negative_share)} of the channels pull down, {self.pixels} px"
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,6 +245,9 @@ class Atlas:
         from segcam_widgets.diagnosis.atlas_report import summary
 
         return summary(self)
+
+    def __repr__(self) -> str:
+        return one_line("Atlas", self.summary())
 
     def _repr_html_(self) -> str:
         from segcam_widgets.diagnosis.atlas_report import to_html

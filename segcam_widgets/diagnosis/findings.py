@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal, Self
 
 from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.query import CamQuery
 
 if TYPE_CHECKING:
@@ -96,6 +97,9 @@ class Finding:
     remedy_result: RemedyResult | None = None
     channels: tuple[int, ...] = field(default=())
 
+    def __repr__(self) -> str:
+        return one_line("Finding", f"{self.code} {self.severity}, {self.title}")
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:
@@ -158,6 +162,18 @@ class Diagnosis:
     def issues(self) -> tuple[Finding, ...]:
         """The findings of severity "issue"."""
         return tuple(finding for finding in self.findings if finding.severity == "issue")
+
+    def summary(self) -> str:
+        """One line: the question, and what is wrong or that nothing is."""
+        from segcam_widgets.diagnosis.report import verdict
+
+        said = verdict(self)
+        if said.endswith(":"):
+            said += f" {'; '.join(finding.title for finding in self.findings)}"
+        return f"{self.subject}. {said}."
+
+    def __repr__(self) -> str:
+        return one_line("Diagnosis", self.summary())
 
     def to_frame(self) -> "pd.DataFrame":
         """One row per rule (pandas), in the order of the decision table: outcome, title or reason, message, remedy."""

@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.checks import needed
 from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.numbers_in_words import counted, measured, number, percent
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis.findings import Diagnosis, Finding, RemedyResult
 from segcam_widgets.diagnosis.rule import RULES
-from segcam_widgets.diagnosis.words import counted, lower, percent
+from segcam_widgets.diagnosis.words import lower
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ISSUE = "border-left:4px solid #d1495b;"
-TIP = "border-left:4px solid #4b7bb5;"
-FINE = "border-left:4px solid #5a8f5a;"
 
 
 def remedy_words(remedy: CamQuery, asked: CamQuery, class_names: Sequence[str] = ()) -> str:
@@ -55,9 +52,9 @@ def control_words(remedy: CamQuery, result: RemedyResult) -> str:
     """What a remedy's gain is worth: "Gain 0.48, of which the gradient's footprint alone gives 0.46."."""
     if math.isnan(result.gain):
         return "The region is the whole image, so there is nothing to compare the map with."
-    gain = f"Gain {result.gain:.2f}"
+    gain = f"Gain {number(result.gain)}"
     if not math.isnan(result.footprint):
-        return f"{gain}, of which the gradient's footprint alone gives {result.footprint:.2f}."
+        return f"{gain}, of which the gradient's footprint alone gives {number(result.footprint)}."
     if math.isnan(result.chance):
         return f"{gain}; there are not two channels to weigh, so there is nothing to compare it with."
     if remedy.baseline == "zero":
@@ -83,13 +80,6 @@ def rest(diagnosis: Diagnosis) -> str:
     """How many rules looked and found nothing, and how many could not look."""
     count = len(diagnosis.not_applicable)
     return f"{counted(len(diagnosis.passed), 'rule')} passed, {count} {'does' if count == 1 else 'do'} not apply here."
-
-
-def evidence_words(value: float | int | bool) -> str:
-    """A measured number."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
 def to_frame(diagnosis: Diagnosis) -> "pd.DataFrame":
@@ -138,43 +128,58 @@ def to_markdown(diagnosis: Diagnosis) -> str:
             if text
         ]
         lines += ["| measured | |", "|---|---|"]
-        lines += [
-            f"| {_cell(name.replace('_', ' '))} | {evidence_words(value)} |" for name, value in found.evidence.items()
-        ]
+        lines += [f"| {_cell(name.replace('_', ' '))} | {measured(value)} |" for name, value in found.evidence.items()]
         lines.append("")
     return "\n".join([*lines, rest(diagnosis)]) + "\n"
+
+
+_STYLE = (
+    ".segcam-diagnosis{color:inherit;max-width:48em}"
+    ".segcam-diagnosis .segcam-finding{border-left:4px solid #5a8f5a;padding:0.2em 0.8em;margin:0.4em 0}"
+    ".segcam-diagnosis .segcam-finding.segcam-issue{border-left-color:#d1495b}"
+    ".segcam-diagnosis .segcam-finding.segcam-tip{border-left-color:#4b7bb5}"
+    ".segcam-diagnosis table{color:inherit;background:transparent;text-align:left}"
+    ".segcam-diagnosis th{text-align:left;font-weight:normal}"
+)
 
 
 def to_html(diagnosis: Diagnosis) -> str:
     """Findings as HTML: text colours are inherited, so that it reads on light and on dark pages. No script, no network."""
     parts = [f"<p><strong>{escape(verdict(diagnosis))}</strong><br>{escape(diagnosis.subject)}</p>"]
-    parts += [_finding_html(found, diagnosis) for found in diagnosis.findings]
+    parts += [finding_html(found, diagnosis) for found in diagnosis.findings]
     others = [
         f"<tr><td>{escape(other.code)}</td><td>{escape(other.name)}</td><td>{outcome}: {escape(other.reason)}</td></tr>"
         for outcome, some in (("passed", diagnosis.passed), ("not applicable", diagnosis.not_applicable))
         for other in some
     ]
-    style = f"{FINE}padding:0.2em 0.8em;margin:0.4em 0"
     parts.append(
-        f'<details style="{style}"><summary>{escape(rest(diagnosis))}</summary>'
-        f'<table style="color:inherit;background:transparent;text-align:left">{"".join(others)}</table></details>'
+        f'<details class="segcam-finding"><summary>{escape(rest(diagnosis))}</summary><table>{"".join(others)}</table></details>'
     )
-    return f'<div class="segcam-diagnosis" style="color:inherit;max-width:48em">{"".join(parts)}</div>'
+    return f'<style>{_STYLE}</style><div class="segcam-diagnosis">{"".join(parts)}</div>'
 
 
-def _finding_html(found: Finding, diagnosis: Diagnosis) -> str:
-    style = f"{ISSUE if found.severity == 'issue' else TIP}padding:0.2em 0.8em;margin:0.4em 0"
+def finding_html(found: Finding, diagnosis: Diagnosis, *, folded: bool = False) -> str:
+    """One finding, for every page: what was measured, and folded away what to do and the numbers. Every text is escaped.
+
+    The page gives the style, by the classes ``segcam-finding`` and ``segcam-issue`` or ``segcam-tip``.
+
+    Parameters
+    ----------
+    folded : bool
+        Whether only the title shows until it is opened.
+    """
     rows = "".join(
-        f"<tr><td>{escape(name.replace('_', ' '))}</td><td>{evidence_words(value)}</td></tr>"
+        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td>{escape(measured(value))}</td></tr>'
         for name, value in found.evidence.items()
     )
-    more = "".join(
-        f"<p>{escape(text)}</p>"
-        for text in (tried_words(found, diagnosis.query, diagnosis.class_names), found.advice)
-        if text
+    tried = tried_words(found, diagnosis.query, diagnosis.class_names)
+    said = "".join(f"<p>{escape(text)}</p>" for text in (found.message, tried) if text)
+    advice = f"<p>{escape(found.advice)}</p>" if found.advice else ""
+    body = (
+        f"{said}<details><summary>what to do, and the numbers ({escape(found.code)})</summary>{advice}"
+        f"<table>{rows}</table></details>"
     )
-    return (
-        f'<div style="{style}"><strong>{escape(found.title)}</strong> <span style="opacity:0.7">{escape(found.code)}, '
-        f"{found.severity}</span><p>{escape(found.message)}</p>{more}<details><summary>the numbers</summary>"
-        f'<table style="color:inherit;background:transparent;text-align:left">{rows}</table></details></div>'
-    )
+    kind, title = f"segcam-finding segcam-{found.severity}", f"<b>{escape(found.title)}</b>"
+    if folded:
+        return f'<details class="{kind}"><summary>{title}</summary>{body}</details>'
+    return f'<div class="{kind}">{title}{body}</div>'

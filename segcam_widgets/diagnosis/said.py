@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from segcam_widgets.core.numbers_in_words import number, percent
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.experiments import Outcome
-from segcam_widgets.diagnosis.words import channels, listed, number, percent
+from segcam_widgets.diagnosis.words import channels, listed
 
 SHIFT = 0.05
 """Change of the image's share of the class that is worth a word."""

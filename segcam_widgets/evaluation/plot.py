@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.evaluation import channels
 from segcam_widgets.evaluation.curves import CHANNELS, TESTS
@@ -67,7 +68,7 @@ def _panel(
         f'<text x="{left}" y="12">{title}</text>'
         f'<rect x="{left}" y="{TOP}" width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="currentColor" opacity="0.4"/>',
         *(
-            f'<text x="{left - 4}" y="{y:.0f}" text-anchor="end">{value:.3g}</text>'
+            f'<text x="{left - 4}" y="{y:.0f}" text-anchor="end">{number(value)}</text>'
             for y, value in ((TOP + 9, high), (TOP + HEIGHT, low))
         ),
         f'<text x="{left}" y="{TOP + HEIGHT + 14}">0 %</text>'

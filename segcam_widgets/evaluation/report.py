@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from segcam_widgets.core.numbers_in_words import number as in_words, percent
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.evaluation import channels
 from segcam_widgets.evaluation.curves import CHANNELS, MEASURES, TESTS, Curve
@@ -49,9 +50,7 @@ class Table:
 
 def number(value: float, spread: float = 0.0) -> str:
     """Three digits; an en dash where there is no number; with a standard deviation where there is one."""
-    if math.isnan(value):
-        return "–"
-    return f"{value:.3g} ± {spread:.1g}" if spread else f"{value:.3g}"
+    return f"{in_words(value)} ± {in_words(float(f'{spread:.1g}'))}" if spread else in_words(value)
 
 
 def tables(found: Faithfulness) -> Iterator[Table]:
@@ -182,7 +181,7 @@ def _cascade_table(found: Faithfulness) -> Table:
 def _likeness_table(found: Faithfulness) -> Table:
     names = list(found.contenders[0].likeness)
     rows = [
-        [c.name, *(number(c.likeness[n]) for n in names), f"{c.tied:.0%}", number(c.leakage)] for c in found.contenders
+        [c.name, *(number(c.likeness[n]) for n in names), percent(c.tied), number(c.leakage)] for c in found.contenders
     ]
     about = (
         "Rank correlation (Spearman, signed) with each; how many of the pixels share their value with another; and the leakage: "

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.errors import SegCamError, must_be_one_of
 from segcam_widgets.evaluation.cascade import Cascade
@@ -195,6 +196,9 @@ class Faithfulness:
         from segcam_widgets.evaluation.report import to_markdown
 
         return to_markdown(self)
+
+    def __repr__(self) -> str:
+        return one_line("Faithfulness", f"{self.subject}. {self.summary()}")
 
     def _repr_html_(self) -> str:
         from segcam_widgets.evaluation.report import to_html

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.scores import log_softmax
 from segcam_widgets.errors import NonFiniteError, UnsupportedModelError
 from segcam_widgets.models.differentiate import Head
@@ -83,7 +84,7 @@ class Prediction:
             return (
                 f"The model changes its probabilities ({', '.join(where.mixed_after)}) behind the {where.squash}: "
                 f"`probabilities` are the model's own; {where.squash} of `logits`, which are taken through the same steps, "
-                f"differs by up to {gap:.3f}.",
+                f"differs by up to {number(gap)}.",
             )
         return ()
 
@@ -104,7 +105,7 @@ class Prediction:
         gap = self._gap(own)
         if not gap <= (AGREEMENT if self._tensors.full_precision else 20 * AGREEMENT):
             raise UnsupportedModelError(
-                f"`model` must compute what its graph says. Received: a model whose own output differs by {gap:.3g} from its "
+                f"`model` must compute what its graph says. Received: a model whose own output differs by {number(gap)} from its "
                 "layers run in order: its call() probably does something else. Build it with keras.Model(inputs, outputs)."
             )
 

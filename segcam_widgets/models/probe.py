@@ -9,11 +9,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from segcam_widgets.core.one_line import cut
 from segcam_widgets.core.placement import Placement
 from segcam_widgets.core.probe import Cotangent, LayerInfo, LayerSweep, Preparing, Probe, Pullback, Tail
 from segcam_widgets.core.scores import default_score
 from segcam_widgets.core.standing import index_type
-from segcam_widgets.errors import SegCamError
+from segcam_widgets.errors import SegCamError, listing
 from segcam_widgets.models import differentiate
 from segcam_widgets.models.arguments import choose_head, name_classes, read_truth
 from segcam_widgets.models.differentiate import Head
@@ -348,7 +349,11 @@ class KerasProbe(Probe, Preparing):
 
     def __repr__(self) -> str:
         height, width = self._head.size
-        return f"<probe: {len(self.class_names)} classes on {height} x {width}, {len(self.layers)} layers, {self.head}>"
+        names = cut(listing(self.class_names, limit=4), 100)
+        return (
+            f"<KerasProbe: {len(self.class_names)} classes ({names}) on {height} x {width} px, {len(self.layers)} layers, "
+            f"{self.head}>"
+        )
 
 
 def _compact(cotangent: Cotangent, contrast: Float) -> list[NDArray[Any]]:

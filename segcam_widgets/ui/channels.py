@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segcam_widgets.core.channel_votes import ChannelVotes, channel_votes
 from segcam_widgets.core.colours import diverging_lut
 from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.numbers_in_words import number, signed
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.render import overlay, render, resize_nearest
 from segcam_widgets.errors import Cancelled
@@ -102,11 +103,15 @@ class ChannelView(W.Accordion):
         gradient = explanation.gradients[:, :, channel]
         figures = (
             _figure(
-                activation, f"activation of channel {channel}", f"{activation.min():.3g} to {activation.max():.3g}"
+                activation,
+                f"activation of channel {channel}",
+                f"{number(activation.min())} to {number(activation.max())}",
             ),
-            _figure(gradient, f"gradient at channel {channel}", f"mean {gradient.mean(dtype=np.float64):+.3g}"),
+            _figure(gradient, f"gradient at channel {channel}", f"mean {signed(gradient.mean(dtype=np.float64))}"),
             _figure(
-                activation * gradient, "activation times gradient", f"sum {float((activation * gradient).sum()):+.3g}"
+                activation * gradient,
+                "activation times gradient",
+                f"sum {signed(float((activation * gradient).sum()))}",
             ),
         )
         return f'<div class="segcam-maps">{"".join(figures)}</div>'
@@ -132,7 +137,7 @@ class ChannelView(W.Accordion):
 
 def _figure(values: NDArray[np.float32], title: str, detail: str) -> str:
     limit = float(np.abs(values).max())
-    return figure(render(values, limit or 1.0), title, f"{detail}, scale ±{limit:.3g}")
+    return figure(render(values, limit or 1.0), title, f"{detail}, scale ±{number(limit)}")
 
 
 WAITING = '<div class="segcam-waiting">Which pixels give it its weight: working …</div>'
@@ -144,7 +149,9 @@ def votes_html(probe: Probe, explanation: Explanation, found: ChannelVotes) -> s
     # a few pixels at edges outvote the rest by far: against these nothing else could be seen
     limit = float(np.percentile(voting, FULL)) if voting.size else 1.0
     pixels = overlay(_lit(probe.image, found.mask), cam=found.values, limit=limit, cam_opacity=1.0)
-    picture = figure(pixels, f"votes on channel {found.channel}", f"one per pixel, full colour from ±{limit:.3g} on")
+    picture = figure(
+        pixels, f"votes on channel {found.channel}", f"one per pixel, full colour from ±{number(limit)} on"
+    )
     legend = (
         f'<span class="segcam-scale" aria-hidden="true">{SCALE}</span> blue pixels pull the channel\'s weight for '
         f"<i>{escape(explanation.class_name)}</i> down, red ones up; outside of the region it is dark."

@@ -18,11 +18,9 @@ def region_code(region: Region) -> str:
         return f"~{region_code(region.region)}"
     if isinstance(region, Mask):  # its bits as text: long, and exact
         return f"region_from_dict({region.to_dict()!r})"
-    nested = {name: value for name, value in vars(region).items() if isinstance(value, Region)}
-    if nested:
-        inner = ", ".join(f"{k}={region_code(v) if k in nested else repr(v)}" for k, v in vars(region).items())
-        return f"sc.{type(region).__name__}({inner})"
-    return f"sc.{region!r}"
+    fields = vars(region).items()
+    inner = ", ".join(f"{k}={region_code(v) if isinstance(v, Region) else repr(v)}" for k, v in fields)
+    return f"sc.{type(region).__name__}({inner})"
 
 
 def query_code(query: CamQuery, class_names: tuple[str, ...]) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 import ipywidgets as W
 
 from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.class_shares import class_shares
 from segcam_widgets.core.methods import METHODS, Method, Option
+from segcam_widgets.core.numbers_in_words import percent
 from segcam_widgets.core.probe import LayerInfo, Probe
 from segcam_widgets.core.query import STRONGEST, CamQuery
 from segcam_widgets.core.region import Region
@@ -16,7 +18,6 @@ from segcam_widgets.errors import SegCamError
 from segcam_widgets.ui.lifetime import family
 from segcam_widgets.ui.page import PageHelp
 from segcam_widgets.ui.quiet import Quiet
-from segcam_widgets.ui.words import percent, shares
 
 WIDE = {"description_width": "72px"}
 
@@ -111,7 +112,7 @@ class QueryControls(W.VBox):
             self._labels = {layer.name: layer_label(layer) for layer in probe.layers}
             self._list_layers()
             self.layer_slider.max = len(probe.layers) - 1
-            part = shares(probe)
+            part = class_shares(probe)
             names = [(f"{name} · {percent(part[i])}", i) for i, name in enumerate(probe.class_names)]
             self.class_list.options = names
             texts = {self.class_slider.description: [name for name, _ in names]}

@@ -3,17 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
+from segcam_widgets.core.class_shares import class_shares
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery, resolve
 from segcam_widgets.errors import SegCamError
-from segcam_widgets.ui import words
 
 BACKGROUND = ("background", "bg", "void", "unlabeled", "unlabelled", "other")
 
 
 def first_query(probe: Probe) -> CamQuery:
     """What a new view asks: the class that covers most and is no background, at the last layer that is no class score yet."""
-    part = words.shares(probe)
+    part = class_shares(probe)
     named = [i for i, name in enumerate(probe.class_names) if name.strip().lower() not in BACKGROUND and part[i] > 0]
     index = max(named, key=lambda i: part[i]) if named else int(part.argmax())
     last = probe.layers[-1]

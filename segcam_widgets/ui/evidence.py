@@ -11,6 +11,7 @@ from segcam_widgets.core.ablation import Ablation, ablate
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.ledger import EvidenceLedger, ledger
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.render import overlay
 from segcam_widgets.session import NewestWins
@@ -126,9 +127,9 @@ def _off_html(probe: Probe, done: Ablation | None) -> str:
             '<p class="segcam-note">Every channel is on. Choose channels in the histogram (Ctrl or Shift and click for '
             "several), then switch them off: the network runs on from there.</p>"
         )
-    before = figure(_segmentation(probe, done.labels_before), "segmentation as it is", f"score {done.score:.3g}")
+    before = figure(_segmentation(probe, done.labels_before), "segmentation as it is", f"score {number(done.score)}")
     how = "with them switched off" if done.to == "zero" else f"with them at the {done.to}"
-    after = figure(_segmentation(probe, done.labels), how, f"score {done.ablated_score:.3g}")
+    after = figure(_segmentation(probe, done.labels), how, f"score {number(done.ablated_score)}")
     marked = ' class="segcam-blank"' if done.contradicts else ""
     return f'<p{marked}>{escape(done.summary())}</p><div class="segcam-maps">{before}{after}</div>'
 

@@ -1,17 +1,18 @@
 """The findings panel: what the diagnosis says, its numbers, and a remedy at the press of a button."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import ipywidgets as W
 
 from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis import Diagnosis, Finding, diagnose
-from segcam_widgets.diagnosis.report import remedy_words, tried_words
+from segcam_widgets.diagnosis.report import finding_html, remedy_words, rest
 from segcam_widgets.session import NewestWins
 from segcam_widgets.ui import words
 
@@ -122,7 +123,7 @@ class FindingsPanel(W.VBox):
         self.back.layout.display = "none" if self._before is None else ""
         if finding is not None and finding.remedy is not None and self._asked is not None:
             gain = getattr(finding.remedy_result, "gain", None)
-            tried = "" if gain is None or math.isnan(gain) else f" (tried: gain {gain:.2f})"
+            tried = "" if gain is None or math.isnan(gain) else f" (tried: gain {number(gain)})"
             self.apply.description = f"Apply {remedy_words(finding.remedy, self._asked, self._names)}{tried}"
 
     def _applied(self, _: Any) -> None:
@@ -142,49 +143,11 @@ class FindingsPanel(W.VBox):
         super().close()
 
 
-def panel_html(diagnosis: Any) -> str:
-    """A diagnosis as HTML; every text is escaped."""
+def panel_html(diagnosis: Diagnosis) -> str:
+    """A diagnosis as HTML, the headline open; every text is escaped."""
     if not diagnosis.findings:
         what = "One cell is a number and no map. " if diagnosis.is_number else ""
-        return (
-            f'<div class="segcam-finding segcam-healthy"><b>{what}Nothing to report.</b> '
-            f"{len(diagnosis.passed)} rules passed, {len(diagnosis.not_applicable)} do not apply here.</div>"
-        )
-    first = True
-    blocks = []
-    for finding in diagnosis.findings:
-        headline = diagnosis.headline is not None and finding is diagnosis.headline
-        blocks.append(_finding_html(finding, diagnosis, open_=first and headline))
-        first = False
-    return "".join(blocks)
-
-
-def _finding_html(finding: Any, diagnosis: Any, open_: bool) -> str:
-    kind = "segcam-issue" if finding.severity == "issue" else "segcam-tip"
-    rows = "".join(
-        f'<tr><th scope="row">{escape(str(name).replace("_", " "))}</th><td>{_number(value)}</td></tr>'
-        for name, value in dict(finding.evidence).items()
+        return f'<div class="segcam-finding segcam-healthy"><b>{what}Nothing to report.</b> {escape(rest(diagnosis))}</div>'
+    return "".join(
+        finding_html(finding, diagnosis, folded=finding is not diagnosis.headline) for finding in diagnosis.findings
     )
-    tried = tried_words(finding, diagnosis.query, diagnosis.class_names)
-    said = "".join(f"<p>{escape(text)}</p>" for text in (finding.message, tried) if text)
-    advice = f"<p>{escape(finding.advice)}</p>" if finding.advice else ""
-    body = (
-        f"{said}<details><summary>what to do, and the numbers ({escape(finding.code)})</summary>{advice}"
-        f"<table>{rows}</table></details>"
-    )
-    title = f"<b>{escape(finding.title)}</b>"
-    if open_:
-        return f'<div class="segcam-finding {kind}">{title}{body}</div>'
-    return f'<details class="segcam-finding {kind}"><summary>{title}</summary>{body}</details>'
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{escape(str(k))} {_number(v)}" for k, v in value.items())
-    return escape(str(value))

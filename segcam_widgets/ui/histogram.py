@@ -21,7 +21,6 @@ QUANTITIES = {
     "gradient within the channel": "distribution",
 }
 CHOSEN, SPOKEN = "#c56f0a", "#7a7a7a"
-BINS = 41
 FRAMED = 48
 """Up to this many bars a frame leaves room for the colour."""
 
@@ -168,16 +167,10 @@ class ChannelHistogram(W.VBox):
 
     def _draw_distribution(self, explanation: Explanation) -> None:
         channel = min(self.channel.value, explanation.gradients.shape[-1] - 1)
-        gradient = explanation.gradients[:, :, channel].ravel().astype(np.float64)
-        largest = float(np.abs(gradient).max()) or 1.0
-        counts, edges = np.histogram(gradient, BINS, range=(-largest, largest))  # symmetric: zero is a bin's middle
-        centres = (edges[:-1] + edges[1:]) / 2
-        self._order = np.full(BINS, channel)
-        negative = float((gradient < 0).mean())
-        self.words.value = (
-            f'<span class="segcam-note">Channel {channel}: {negative:.0%} of its {gradient.size} gradients are negative, '
-            f"mean {gradient.mean():+.3g}.</span>"
-        )
+        spread = explanation.channel_histogram(channel)
+        counts, centres, largest = spread.counts, spread.centres, float(spread.edges[-1])
+        self._order = np.full(len(counts), channel)
+        self.words.value = f'<span class="segcam-note">{spread.summary()}</span>'
         self._draw(
             centres, counts.astype(float), [UP if c >= 0 else DOWN for c in centres], (0.0, float(counts.max()) * 1.05)
         )

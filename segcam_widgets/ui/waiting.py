@@ -8,6 +8,8 @@ from typing import Any
 
 import ipywidgets as W
 
+from segcam_widgets.core.numbers_in_words import percent
+
 SOON = 0.2
 """Seconds of work before the indicator appears: while drawing, every answer would cost two messages that nobody sees."""
 OFTEN = 0.1
@@ -84,7 +86,7 @@ class Waiting(W.HBox):
 
 def bar(fraction: float, text: str) -> Any:
     """A progress bar and what it is about, as HTML."""
-    share = f"{fraction:.0%}"
+    share = percent(round(fraction, 2))
     return (
         f'<div class="segcam-progress"><span>{escape(text)}</span>'
         f'<progress max="1" value="{fraction:.3f}" aria-label="{escape(text)}">{share}</progress><span>{share}</span></div>'

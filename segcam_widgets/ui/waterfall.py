@@ -7,13 +7,11 @@ script, and a screen reader reads it as the table that it is.
 from html import escape
 
 import ipywidgets as W
-import numpy as np
 
 from segcam_widgets.core.ledger import EvidenceLedger
+from segcam_widgets.core.numbers_in_words import signed
 from segcam_widgets.ui.histogram import DOWN, UP
 
-SHOWN = 8
-"""Channels shown one by one; the rest is summed into one step."""
 TOTAL = "#7a7a7a"
 
 
@@ -25,27 +23,11 @@ class Waterfall(W.HTML):
         self.value = waterfall_html(ledger)
 
 
-def parts(ledger: EvidenceLedger) -> list[tuple[str, float]]:
-    """The steps: the largest channels in their order, the other channels, the bypass, full units, the residual."""
-    channels = np.asarray(ledger.channels, float)
-    order = np.argsort(-np.abs(channels), kind="stable")
-    first = sorted(int(k) for k in order[: SHOWN if len(order) <= SHOWN else SHOWN - 1])
-    steps = [(f"channel {k}", float(channels[k])) for k in first]
-    left = np.setdiff1d(np.arange(len(channels)), first)
-    if left.size:
-        steps.append((f"{left.size} more channels", float(channels[left].sum())))
-    steps += [(f"round the layer: {name}", float(value)) for name, value in ledger.bypass.items()]
-    if ledger.units:
-        steps.append((ledger.units_name, ledger.units))
-    return [*steps, ("biases and offsets" if ledger.exact else "biases, offsets, curvature", ledger.residual)]
-
-
 def waterfall_html(ledger: EvidenceLedger) -> str:
     """The whole table, every name escaped."""
-    steps = parts(ledger)
-    ends = np.cumsum([value for _, value in steps])
-    starts = np.concatenate([[0.0], ends[:-1]])
-    low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
+    steps = ledger.steps()
+    ends = [step.stop for step in steps]
+    low, high = min(0.0, *ends), max(0.0, *ends)
     span = (high - low) or 1.0
 
     def row(name: str, start: float, stop: float, value: float, colour: str) -> str:
@@ -54,12 +36,11 @@ def waterfall_html(ledger: EvidenceLedger) -> str:
             f'<i class="segcam-zero" style="left:{-low / span * 100:.2f}%"></i>'
             f'<b style="left:{left:.2f}%;width:max(2px,{width:.2f}%);background:{colour}"></b>'
         )
-        return f'<tr><th scope="row">{escape(name)}</th><td class="segcam-track">{bar}</td><td>{value:+.3g}</td></tr>'
+        return (
+            f'<tr><th scope="row">{escape(name)}</th><td class="segcam-track">{bar}</td><td>{signed(value)}</td></tr>'
+        )
 
-    rows = [
-        row(name, start, start + value, value, UP if value >= 0 else DOWN)
-        for (name, value), start in zip(steps, starts, strict=True)
-    ]
+    rows = [row(step.name, step.start, step.stop, step.value, UP if step.value >= 0 else DOWN) for step in steps]
     rows.append(row("score", 0.0, ledger.score, ledger.score, TOTAL))
     return (
         f'<p class="segcam-note">{escape(ledger.summary())} {escape(ledger.remark)}</p>'

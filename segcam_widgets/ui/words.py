@@ -9,14 +9,14 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.class_shares import class_shares
 from segcam_widgets.core.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.numbers_in_words import number, percent, signed
 from segcam_widgets.core.preview import Preview
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
-from segcam_widgets.core.scores import SCORES
-from segcam_widgets.core.wording import channel_words, map_words
+from segcam_widgets.core.wording import channel_words, map_words, sentence_parts
 from segcam_widgets.errors import SegCamError
 
 STYLE = """<style>
@@ -62,18 +62,15 @@ NO_SENTENCE = '<div class="segcam-sentence"></div>'
 
 def sentence(explanation: Explanation) -> str:
     """The line in words, with the class set off and a blank map marked."""
-    query = explanation.query
-    words = map_words(explanation)
-    alarming = explanation.is_map and explanation.is_empty
-    shown = f'<span class="segcam-blank">{escape(words)}</span>' if alarming else f"<b>{escape(words)}</b>"
-    against = "" if query.baseline == "zero" else f", against the {escape(BASELINES[query.baseline].title)}"
+    blank = explanation.is_map and explanation.is_empty
+    tags = {
+        "class": "<i>{}</i>",
+        "layer": "<b>{}</b>",
+        "map": '<span class="segcam-blank">{}</span>' if blank else "<b>{}</b>",
+    }
+    said = "".join(tags.get(role, "{}").format(escape(text)) for role, text in sentence_parts(explanation, score=True))
     notes = "".join(f'<div class="segcam-note">{escape(note)}</div>' for note in explanation.notes)
-    return (
-        f'<div class="segcam-sentence">{escape(METHODS[query.method].title)} of '
-        f"<i>{escape(explanation.class_name)}</i> at <b>{escape(query.layer)}</b>, {escape(SCORES[str(query.score)].title)}"
-        f" {explanation.score:.3g}, {int(explanation.mask.sum())} px{against}: {shown}, "
-        f"{escape(channel_words(explanation.pooled_gradients))}.{notes}</div>"
-    )
+    return f'<div class="segcam-sentence">{said}.{notes}</div>'
 
 
 def stopped(query: CamQuery, kept: bool) -> str:
@@ -96,17 +93,9 @@ def error(message: str) -> str:
     return f'<div class="segcam-error" role="alert">{escape(message)}</div>' if message else ""
 
 
-def shares(probe: Probe) -> NDArray[np.float64]:
-    """(C,) the share of pixels predicted as each class."""
-    if probe.multilabel:
-        return (probe.probabilities > 0.5).mean((0, 1))
-    counts = np.bincount(probe.labels.ravel(), minlength=len(probe.class_names))
-    return counts / probe.labels.size
-
-
 def legend(probe: Probe, palette: NDArray[np.uint8], chosen: int) -> str:
     """Classes that occur (and the chosen one), with colour and share, the largest first."""
-    part = shares(probe)
+    part = class_shares(probe)
     order = [int(c) for c in np.argsort(-part, kind="stable") if part[c] > 0 or c == chosen]
     entries = "".join(
         f'<span class="segcam-entry{" segcam-chosen" if c == chosen else ""}"><i style="background:{_css(palette[c])}"></i>'
@@ -120,26 +109,17 @@ def legend(probe: Probe, palette: NDArray[np.uint8], chosen: int) -> str:
     return f'<div class="segcam-legend" {named}>{entries}{rest}</div>{notes}'
 
 
-def percent(share: float) -> str:
-    """A share for people: "12 %"; below one "0.3 %", below a tenth "< 0.1 %", none "0 %"."""
-    if share <= 0:
-        return "0 %"
-    if share < 0.001:
-        return "< 0.1 %"
-    return f"{share:.1%}".replace("%", " %") if share < 0.01 else f"{share:.0%}".replace("%", " %")
-
-
 def hover(probe: Probe, row: int, col: int, most: int = 4) -> str:
     """The likeliest classes at a pixel, as plain text."""
     values = probe.probabilities[row, col]
     best = np.argsort(-values, kind="stable")[:most]
-    return ", ".join(f"{probe.class_names[c]} {values[c]:.3f}" for c in best)
+    return ", ".join(f"{probe.class_names[c]} {percent(values[c])}" for c in best)
 
 
 def channel_table(rows: Sequence[tuple[int, float, float, float, float]]) -> str:
     """Channels as a table: channel, pooled gradient, contribution in the region, mean and largest activation."""
     body = "".join(
-        f"<tr><td>{k}</td><td>{g:+.3g}</td><td>{c:+.3g}</td><td>{mean:.3g}</td><td>{top:.3g}</td></tr>"
+        f"<tr><td>{k}</td><td>{signed(g)}</td><td>{signed(c)}</td><td>{number(mean)}</td><td>{number(top)}</td></tr>"
         for k, g, c, mean, top in rows
     )
     head = "".join(

@@ -108,7 +108,7 @@ def test_progress_is_told():
 @pytest.mark.parametrize("no", [False, np.False_, 0])
 def test_progress_can_cancel(no):
     probe = random_network()
-    with pytest.raises(sc.Cancelled, match=r"^Cancelled at 10%: seg-grad-cam at deep\.$"):
+    with pytest.raises(sc.Cancelled, match=r"^Cancelled at 10 %: seg-grad-cam at deep\.$"):
         sc.explain(probe, sc.CamQuery("deep", 0), progress=lambda fraction, text: no)
     assert probe.calls["pullback"] == 0  # before the work, not after
 

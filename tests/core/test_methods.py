@@ -170,7 +170,7 @@ def test_integrated_gradients_counts_a_kink_by_its_steps():
     np.testing.assert_allclose(even.cam, [[1]])
     assert even.evidence == {"sum": 1, "difference": 1, "completeness_error": 0}
     assert even.notes == (
-        "The map sums to 1; from the baseline to here the score changes by 1 (completeness error 0.0% with 2 steps).",
+        "The map sums to 1; from the baseline to here the score changes by 1 (completeness error 0 % with 2 steps).",
     )
     assert odd.evidence["completeness_error"] == pytest.approx(1 / 3)
     assert odd.notes[1] == "More steps would bring them closer."

@@ -1,5 +1,6 @@
 """What one rule answered."""
 
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.diagnosis import RULES
 
 
@@ -40,7 +41,7 @@ def findings(net, **keywords):
 
 def numbers_in_message(finding, *names):
     """Whether the message carries these numbers of the evidence, as it writes them."""
-    return all(f"{finding.evidence[name]:.3g}" in finding.message for name in names)
+    return all(number(finding.evidence[name]) in finding.message for name in names)
 
 
 def order(code):

@@ -195,7 +195,7 @@ def test_progress_and_cancel():
         (0.0, "atlas: class 0 (1 of 3 classes)"), (0.33, "atlas: class 1 (2 of 3 classes)"),
         (0.67, "atlas: class 2 (3 of 3 classes)"), (1.0, "done"),
     ]  # fmt: skip
-    with pytest.raises(sc.Cancelled, match=r"Cancelled at 33%: atlas: class 1"):
+    with pytest.raises(sc.Cancelled, match=r"Cancelled at 33 %: atlas: class 1"):
         sc.atlas(probe, progress=lambda fraction, _: fraction < 0.3)
     assert probe.sweeps == 4
     with pytest.raises(sc.Cancelled, match="why absent at image is blank"):

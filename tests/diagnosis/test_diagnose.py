@@ -219,7 +219,7 @@ def test_markdown():
     title = "the channels for brick are outweighed by those against it"
     assert text.startswith(f"**Blank map: at feat, {title}**")
     assert f"### At feat, {title} (SC208, issue)" in text
-    assert "Gain 1.00; there are not two channels to weigh, so there is nothing to compare it with." in text
+    assert "Gain 1; there are not two channels to weigh, so there is nothing to compare it with." in text
     assert "| sum positive | 0.72 |" in text
     assert "| sink lost | 1 |" in text
 

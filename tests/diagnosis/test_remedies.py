@@ -7,6 +7,7 @@ import pytest
 
 import segcam_widgets as sc
 from segcam_widgets.core.grid import resize_bilinear
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.diagnosis.chance import DRAWS, footprint, gain_of, share_by_chance
 from segcam_widgets.diagnosis.remedies import ALL_FOOTPRINT, FLOOR, helps, measured
 from segcam_widgets.diagnosis.report import control_words
@@ -205,8 +206,8 @@ def test_a_pixelwise_map_that_shows_more_than_its_footprint_is_offered():
     assert finding.remedy_result.excess >= FLOOR
     words = control_words(finding.remedy, finding.remedy_result)
     assert words == (
-        f"Gain {finding.remedy_result.gain:.2f}, of which the gradient's footprint alone gives "
-        f"{finding.remedy_result.footprint:.2f}."
+        f"Gain {number(finding.remedy_result.gain)}, of which the gradient's footprint alone gives "
+        f"{number(finding.remedy_result.footprint)}."
     )
 
 
@@ -290,12 +291,12 @@ def test_what_is_said_beside_a_baseline():
     result = diagnosis.headline.remedy_result
     words = control_words(diagnosis.headline.remedy, result)
     assert words == (
-        f"Gain {result.gain:.2f}; of 64 random weightings with the same signs {100 * result.chance:.0f} % reach 0.5 as well, "
+        f"Gain {number(result.gain)}; of 64 random weightings with the same signs {100 * result.chance:.0f} % reach 0.5 as well, "
         "so the gain shows where activations are low, and the experiment why that matters."
     )
     shifted = nets.shifted().diagnose().headline
     assert control_words(shifted.remedy, shifted.remedy_result) == (
-        "Gain 1.00; of 64 random weightings with the same signs 100 % reach 0.5."
+        "Gain 1; of 64 random weightings with the same signs 100 % reach 0.5."
     )
 
 

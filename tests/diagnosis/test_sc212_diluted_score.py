@@ -28,7 +28,7 @@ def test_the_log_odds_weigh_outputs_by_their_probability():
     far = near().but(bias=np.array([0.0, 0.1, -99, -99]), kernel=nets.pull(1, 1, classes=4))
     assert (
         passed(far.diagnose(), "SC212")
-        == "outputs that are never used hold less than 0.01 % of what the score subtracts"
+        == "outputs that are never used hold less than 0.1 % of what the score subtracts"
     )
 
 
@@ -37,7 +37,7 @@ def test_its_words_and_numbers():
     assert finding.message == (
         "The centered logit subtracts from the logit of brick what all other outputs say. Gravel, sand, water win no pixel of "
         "this image, are nowhere the strongest rival, and hold 75 % of what the score subtracts. Compared with the "
-        "strongest rival at each pixel, the map is 100 % positive (gain 1.00)."
+        "strongest rival at each pixel, the map is 100 % positive (gain 1)."
     )
     assert finding.evidence == {
         "unused_outputs": 3, "share_of_unused": pytest.approx(0.75), "margin_positive_share": 1.0,

@@ -44,7 +44,7 @@ def test_the_segmentation_that_is_predicted_then():
     np.testing.assert_array_equal(done.moved, [[True, False]])
     assert done.kept_share == 0
     np.testing.assert_allclose(done.logits, [[[0, 0.5], [0, 3.5]]])
-    assert "0% of the region keeps its class" in done.summary()
+    assert "0 % of the region keeps its class" in done.summary()
     assert (
         sc.ablate(probe, sc.CamQuery("image", 0), to="mean")
         .summary()

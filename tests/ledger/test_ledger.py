@@ -314,6 +314,4 @@ def test_code_that_runs_eagerly_alone_is_named_and_not_pushed_through():
 
 def test_a_part_that_is_rounding_is_zero_in_words():
     probe = linear_head(np.full((2, 2, 1), 1.0), [[1e6, 0]], [1e-6, 0])
-    assert (
-        sc.ledger(probe, sc.CamQuery("image", 0, score="logit")).summary() == "Score 1e+06 = channels +1e+06, bias 0."
-    )
+    assert sc.ledger(probe, sc.CamQuery("image", 0, score="logit")).summary() == "Score 1e6 = channels +1e6, bias 0."

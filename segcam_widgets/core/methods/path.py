@@ -4,6 +4,7 @@ import numpy as np
 
 from segcam_widgets.core.methods.batches import in_batches
 from segcam_widgets.core.methods.method import Float, MapInput, MapResult, Method, Option
+from segcam_widgets.core.numbers_in_words import number, percent
 from segcam_widgets.core.probe import Cotangent
 
 COMPLETE = 0.05
@@ -47,8 +48,8 @@ def _completeness(given: MapInput, weights: Float, step: Float) -> tuple[tuple[s
     error = abs(found - difference)
     share = error / abs(difference) if difference else float(error > 0)
     note = (
-        f"The map sums to {found:.4g}; from the baseline to here the score changes by {difference:.4g} "
-        f"(completeness error {share:.1%} with {given.options['steps']} steps)."
+        f"The map sums to {number(found)}; from the baseline to here the score changes by {number(difference)} "
+        f"(completeness error {percent(share)} with {given.options['steps']} steps)."
     )
     notes = (note, "More steps would bring them closer.") if share > COMPLETE else (note,)
     return notes, None, {"sum": found, "difference": difference, "completeness_error": error}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from segcam_widgets.core.numbers_in_words import percent
 from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.experiments import Outcome
@@ -9,7 +10,6 @@ from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import Remedy, other_baselines, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.rules.weighed import NUMBERS, because, pulls
-from segcam_widgets.diagnosis.words import percent
 
 ADVICE = (
     "Zero is Grad-CAM's point of comparison. Compared with the channel's mean over the image, or with the midpoint between "

@@ -3,12 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.numbers_in_words import number, percent
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import margin, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, listed, percent
+from segcam_widgets.diagnosis.words import capital, listed
 
 QUARTER = 0.25
 """Share of what the score subtracts that outputs without use may have."""
@@ -56,7 +57,7 @@ class DilutedScore(Rule):
         compared = (
             "Compared with the strongest rival at each pixel, the map is "
             + ("blank" if margin_map.is_empty else f"{percent(margin_map.positive_share)} positive")
-            + ("" if margin_map.is_empty or np.isnan(margin_map.gain) else f" (gain {margin_map.gain:.2f})")
+            + ("" if margin_map.is_empty or np.isnan(margin_map.gain) else f" (gain {number(margin_map.gain)})")
             + "."
         )
         return Hit(

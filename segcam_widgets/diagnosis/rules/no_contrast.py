@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.numbers_in_words import number, percent
 from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import number, percent
 
 FLAT = 0.05
 """std / |mean| of a channel: below this a map of it is one colour to the eye."""

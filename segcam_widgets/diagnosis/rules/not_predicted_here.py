@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.numbers_in_words import number, percent
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import number, percent
 
 HALF = 0.5
 """Share of the region that must carry the class to count as predicted."""

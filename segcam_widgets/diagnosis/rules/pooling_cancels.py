@@ -4,13 +4,13 @@ import numpy as np
 
 from segcam_widgets.core.explanation import is_empty
 from segcam_widgets.core.methods import METHODS
+from segcam_widgets.core.numbers_in_words import number, signed
 from segcam_widgets.diagnosis import said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_method, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.rules.weighed import NUMBERS, because, pulls
-from segcam_widgets.diagnosis.words import number, signed
 
 
 class PoolingCancels(Rule):

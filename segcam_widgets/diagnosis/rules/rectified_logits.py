@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from segcam_widgets.core.numbers_in_words import percent
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import percent
 
 
 class RectifiedLogits(Rule):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from segcam_widgets.core.numbers_in_words import number, percent
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import margin, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import number, percent
 
 SURE = 1e-3
 """Mean of 1 - p_c: every gradient of log p_c, and of p_c, is smaller than the logits' by about this factor."""

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from segcam_widgets.core.numbers_in_words import counted, number, percent
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import margin, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import counted, number, percent
 
 MOST = 1.0
 """The common part counts from where it is as large as what sets the class apart."""

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import number
 
 SUM = 1e-4
 """How far from one the sum of a pixel's probabilities may be: float32, and float16 widened."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.errors import SegCamError
 
 Packed = dict[str, Any]
@@ -44,7 +45,7 @@ def pack_image(image: ArrayLike) -> Packed:
     if array.dtype.kind == "f":
         if not (array.min() >= 0 and array.max() <= 1):  # NaN fails both
             raise SegCamError(
-                f"`image` as floats must lie in [0, 1]. Received: {float(array.min()):.4g} to {float(array.max()):.4g}."
+                f"`image` as floats must lie in [0, 1]. Received: {number(array.min())} to {number(array.max())}."
             )
         array = np.round(array * 255).astype(np.uint8)
     elif array.dtype != np.uint8:

@@ -123,7 +123,7 @@ def test_what_happens_is_said(harness):
     view.draw.focus()
     view.keys("ArrowRight")
     harness.page.wait_for_function("() => document.querySelector('[aria-live]').textContent.includes('column 65')")
-    assert live.text_content() == "row 64, column 65, map +0.500, sea"
+    assert live.text_content() == "row 64, column 65, map +0.5, sea"
     view.keys("r", "Space", "Shift+ArrowRight", "Shift+ArrowDown", "Space")
     assert live.text_content() == "rectangle: add; 1 drawn"
     assert view.draw.get_attribute("role") == "application"

@@ -120,7 +120,8 @@ def test_the_distribution_within_a_channel(show):
         near = np.abs(gradient - centre)
         assert (near < half * 0.999).sum() <= count <= (near < half * 1.001).sum()
     assert (
-        f"{(gradient < 0).mean():.0%} of its {gradient.size} gradients are negative" in explorer.histogram.words.value
+        f"{100 * (gradient < 0).mean():.0f} % of its {gradient.size} gradients are negative"
+        in explorer.histogram.words.value
     )
 
 

@@ -77,15 +77,14 @@ function decodeMask(trait) {
   return { height, width, values };
 }
 
-/** A number for people: sign always shown (a true minus), three significant digits, zero as "0". */
+/** A number for people, as `signed` of core/numbers_in_words.py writes it: three significant digits, zero without a sign. */
 function signedNumber(value) {
   if (Number.isNaN(value)) return "no value";
   if (value === 0) return "0";
+  const sign = value < 0 ? "-" : "+";
+  if (!Number.isFinite(value)) return `${sign}inf`;
   const size = Math.abs(value);
-  const sign = value < 0 ? "\u2212" : "+";
-  if (size === Infinity) return `${sign}\u221e`;
-  // 999.6 rounds to 1.00e+3 in toPrecision(3): numbers up to 99 999 are written out instead
-  let text = size >= 100 && size < 99999.5 ? size.toFixed(0) : size.toPrecision(3);
-  if (size < 1e-3 || size >= 99999.5) text = size.toExponential(2);
-  return sign + text.replace("e-", "e\u2212");
+  const rounded = Number(size.toPrecision(3));
+  if (rounded < 1e-4 || rounded >= 1e5) return sign + rounded.toExponential().replace("e+", "e");
+  return sign + (rounded >= 1000 ? size.toFixed(0) : String(rounded));
 }
