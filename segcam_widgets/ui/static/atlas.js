@@ -131,7 +131,7 @@ export default {
       return made;
     }
 
-    function cell(row, column) {
+    function createCell(row, column) {
       const made = create("div", "sa-cell", "gridcell");
       made.style.left = `${sizes.label + column * sizes.cell}px`;
       made.style.width = `${sizes.cell}px`;
@@ -164,7 +164,7 @@ export default {
       label.textContent = label.title = table.rows[row];
       label.setAttribute("aria-colindex", 1);
       made.append(label);
-      for (const column of columns) made.append(cell(row, column));
+      for (const column of columns) made.append(createCell(row, column));
       return made;
     }
 

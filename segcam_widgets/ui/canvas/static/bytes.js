@@ -1,14 +1,14 @@
 // Raw bytes from the kernel, and numbers printed for people.
 
 /** A trait's bytes as Uint8Array; ipywidgets hands over a DataView, a test may hand over an ArrayBuffer. */
-function bytesOf(data) {
+export function bytesOf(data) {
   if (!data) return new Uint8Array(0);
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** The same bytes at an address that typed arrays of any width accept. */
-function alignedBuffer(data) {
+export function alignedBuffer(data) {
   const bytes = bytesOf(data);
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
 }
@@ -36,7 +36,7 @@ function halvesToFloat32(halves, scale) {
  * The heat trait as {height, width, values, low, high, seq}, or null where there is no map.
  * `low` and `high` are the extremes of the finite values (NaN where there are none).
  */
-function decodeHeat(trait) {
+export function decodeHeat(trait) {
   if (!trait || !trait.shape) return null;
   const [height, width] = trait.shape;
   const buffer = alignedBuffer(trait.data);
@@ -56,7 +56,7 @@ function decodeHeat(trait) {
 }
 
 /** A label trait as {height, width, values, nothing}; `nothing` is the value of pixels without a class. */
-function decodeLabels(trait) {
+export function decodeLabels(trait) {
   if (!trait || !trait.shape) return null;
   const [height, width] = trait.shape;
   const wide = trait.dtype === "uint16";
@@ -66,7 +66,7 @@ function decodeLabels(trait) {
 }
 
 /** A packed mask (numpy.packbits, most significant bit first) as {height, width, values} of zeros and ones. */
-function decodeMask(trait) {
+export function decodeMask(trait) {
   if (!trait || !trait.shape) return null;
   const [height, width] = trait.shape;
   const bits = bytesOf(trait.data);
@@ -78,7 +78,7 @@ function decodeMask(trait) {
 }
 
 /** A number for people: sign always shown (a true minus), three significant digits, zero as "0". */
-function signedNumber(value) {
+export function signedNumber(value) {
   if (Number.isNaN(value)) return "no value";
   if (value === 0) return "0";
   const size = Math.abs(value);

@@ -1,14 +1,16 @@
 // From values to colours: the map is interpolated as numbers and only then coloured, never the other way round.
 
-const CLEAR = 0; // a fully transparent pixel
+import { alignedBuffer } from "./bytes.js";
+
+export const CLEAR = 0; // a fully transparent pixel
 
 /** RGBA bytes as one Uint32 a colour, in the byte order that ImageData has on this machine. */
-function packedColours(data) {
+export function packedColours(data) {
   return new Uint32Array(alignedBuffer(data));
 }
 
 /** "#rrggbb" strings as packed opaque colours. */
-function packedPalette(names) {
+export function packedPalette(names) {
   const bytes = new Uint8Array(names.length * 4);
   names.forEach((name, i) => {
     const rgb = parseInt(name.slice(1), 16);
@@ -18,14 +20,14 @@ function packedPalette(names) {
 }
 
 /** Index into a table of `count` colours for a value in [-limit, limit]; outside values get the end colours. */
-function lutIndex(value, limit, count) {
+export function lutIndex(value, limit, count) {
   if (!(limit > 0)) return (count - 1) >> 1;
   const index = Math.round(((value + limit) / (2 * limit)) * (count - 1));
   return index < 0 ? 0 : index > count - 1 ? count - 1 : index;
 }
 
 /** Cell of `size` cells that the centre of each of `count` pixels lies in. */
-function nearestTable(count, size) {
+export function nearestTable(count, size) {
   return Int32Array.from({ length: count }, (_, i) => Math.min(size - 1, Math.floor(((i + 0.5) * size) / count)));
 }
 
@@ -44,7 +46,7 @@ function bilinearTable(count, size) {
 }
 
 /** The map's value at a place given as fractions of width and height; interpolated where `smooth`. */
-function valueAt(heat, smooth, across, down) {
+export function valueAt(heat, smooth, across, down) {
   const { height, width, values } = heat;
   if (!smooth) {
     const row = Math.min(height - 1, Math.max(0, Math.floor(down * height)));
@@ -81,7 +83,7 @@ function smoothLine(heat, rows, cols, i, upright, line) {
  * look: {lut (packed colours), limit, smooth, relu, fade}. `relu` leaves negative values out; `fade` makes a colour
  * the more transparent the nearer its value is to zero. NaN is transparent.
  */
-function colourHeat(heat, look, height, width, out) {
+export function colourHeat(heat, look, height, width, out) {
   const { lut, limit, relu, fade } = look;
   const colours = fade ? fadedColours(lut) : lut;
   const top = colours.length - 1;
@@ -108,7 +110,7 @@ function colourHeat(heat, look, height, width, out) {
 }
 
 /** The same colours with opacity growing from 0 at the middle (zero) to 1 at both ends. */
-function fadedColours(lut) {
+export function fadedColours(lut) {
   const bytes = new Uint8Array(lut.slice().buffer);
   const middle = (lut.length - 1) / 2;
   for (let i = 0; i < lut.length; i++) bytes[i * 4 + 3] = Math.round((Math.abs(i - middle) / middle) * 255);

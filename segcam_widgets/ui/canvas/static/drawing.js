@@ -1,5 +1,10 @@
 // What a press, a drag and a release mean for the chosen tool. Knows neither mouse nor keyboard: both call it.
 
+import {
+  bentShape, bounds, clampPoint, distance, handlesOf, hitHandle, hitTest, insidePolygon, isPointKind, movedShape,
+  polygonArea, rounded, simplify,
+} from "./geometry.js";
+
 /** A tool's way of drawing: "freehand", "rectangle", "brush" drag; "polygon" clicks; "point" is done at once; "move". */
 const DRAGS = new Set(["freehand", "rectangle", "brush", "move"]);
 
@@ -31,7 +36,7 @@ function gripOf(shape) {
  * host: {history, how(), tool(), radius(), size() -> [h', w'], unit(), say(words), refresh()}.
  * A `reach` is how near counts as "on it", in image pixels; larger for a finger than for a mouse.
  */
-function createDrawing(host) {
+export function createDrawing(host) {
   const { history } = host;
   let gesture = null;
   let selected = -1;

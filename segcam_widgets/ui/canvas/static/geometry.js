@@ -1,6 +1,6 @@
 // Points and shapes in display-image pixels: x to the right, y down, whole numbers at pixel corners.
 
-function distance(a, b) {
+export function distance(a, b) {
   return Math.hypot(a[0] - b[0], a[1] - b[1]);
 }
 
@@ -21,7 +21,7 @@ function distanceToLine(p, points, closed) {
 }
 
 /** Even-odd rule, the rule by which Python rasterises. */
-function insidePolygon(p, points) {
+export function insidePolygon(p, points) {
   let inside = false;
   for (let i = 0, j = points.length - 1; i < points.length; j = i++) {
     const [xi, yi] = points[i];
@@ -32,7 +32,7 @@ function insidePolygon(p, points) {
 }
 
 /** Ramer-Douglas-Peucker: the fewest of the points such that none lies further than `tolerance` from the line. */
-function simplify(points, tolerance) {
+export function simplify(points, tolerance) {
   if (points.length < 3) return points.slice();
   const keep = new Uint8Array(points.length);
   keep[0] = keep[points.length - 1] = 1;
@@ -53,22 +53,22 @@ function simplify(points, tolerance) {
 }
 
 /** Hundredths of a pixel are finer than any pointer and keep the messages short. */
-function rounded(points) {
+export function rounded(points) {
   return points.map(([x, y]) => [Math.round(x * 100) / 100, Math.round(y * 100) / 100]);
 }
 
-function clampPoint([x, y], [height, width]) {
+export function clampPoint([x, y], [height, width]) {
   return [Math.max(0, Math.min(width, x)), Math.max(0, Math.min(height, y))];
 }
 
 /** [left, top, right, bottom] of points. */
-function bounds(points) {
+export function bounds(points) {
   const xs = points.map((p) => p[0]);
   const ys = points.map((p) => p[1]);
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
-function polygonArea(points) {
+export function polygonArea(points) {
   let twice = 0;
   for (let i = 0, j = points.length - 1; i < points.length; j = i++)
     twice += points[j][0] * points[i][1] - points[i][0] * points[j][1];
@@ -76,18 +76,18 @@ function polygonArea(points) {
 }
 
 /** The four corners of a rectangle given by two opposite ones, in the order top left, top right, bottom right, bottom left. */
-function corners([a, b]) {
+export function corners([a, b]) {
   const [left, top, right, bottom] = bounds([a, b]);
   return [[left, top], [right, top], [right, bottom], [left, bottom]];
 }
 
 /** Points by which a shape can be bent: the corners of a rectangle, the vertices of a polygon; freehand has too many. */
-function handlesOf(shape) {
+export function handlesOf(shape) {
   if (shape.kind === "rectangle") return corners(shape.points);
   return shape.kind === "polygon" ? shape.points : [];
 }
 
-function isPointKind(kind) {
+export function isPointKind(kind) {
   return kind === "segment" || kind === "pixel";
 }
 
@@ -101,13 +101,13 @@ function hitsShape(shape, p, reach) {
 }
 
 /** Index of the topmost shape under `p`, or -1. */
-function hitTest(shapes, p, reach) {
+export function hitTest(shapes, p, reach) {
   for (let i = shapes.length - 1; i >= 0; i--) if (hitsShape(shapes[i], p, reach)) return i;
   return -1;
 }
 
 /** Index of the handle under `p`, or -1. */
-function hitHandle(shape, p, reach) {
+export function hitHandle(shape, p, reach) {
   const handles = handlesOf(shape);
   let nearest = -1;
   handles.forEach((handle, i) => {
@@ -118,7 +118,7 @@ function hitHandle(shape, p, reach) {
 }
 
 /** The shape moved by (dx, dy), held back so that what was inside the picture stays inside. */
-function movedShape(shape, dx, dy, [height, width]) {
+export function movedShape(shape, dx, dy, [height, width]) {
   const [left, top, right, bottom] = bounds(shape.points);
   const across = Math.max(Math.min(0, -left), Math.min(Math.max(0, width - right), dx));
   const down = Math.max(Math.min(0, -top), Math.min(Math.max(0, height - bottom), dy));
@@ -126,13 +126,13 @@ function movedShape(shape, dx, dy, [height, width]) {
 }
 
 /** The shape with one of its handles dragged to `p`. */
-function bentShape(shape, handle, p) {
+export function bentShape(shape, handle, p) {
   if (shape.kind === "rectangle") return { ...shape, points: rounded([corners(shape.points)[(handle + 2) % 4], p]) };
   return { ...shape, points: rounded(shape.points.map((q, i) => (i === handle ? p : q))) };
 }
 
 /** Row and column of the pixel of an (height, width) grid at a place given as fractions; the far edge belongs inside. */
-function cellAt([height, width], across, down) {
+export function cellAt([height, width], across, down) {
   const row = Math.max(0, Math.min(height - 1, Math.floor(down * height)));
   return [row, Math.max(0, Math.min(width - 1, Math.floor(across * width)))];
 }
@@ -141,7 +141,7 @@ function cellAt([height, width], across, down) {
  * Size on the page: small pictures grow by whole steps (halves below three), large ones shrink to what there is.
  * Returns {scale, width, height} in CSS pixels.
  */
-function fitSize([height, width], available, most, tallest) {
+export function fitSize([height, width], available, most, tallest) {
   let scale = Math.min(Math.min(available, most) / width, tallest / height);
   if (scale >= 3) scale = Math.floor(scale);
   else if (scale >= 1) scale = Math.floor(scale * 2) / 2;

@@ -7,7 +7,7 @@ const LONGEST_HISTORY = 200;
  *
  * Shapes set from Python are a step like any other and can be undone; a new picture starts a new history.
  */
-function createHistory() {
+export function createHistory() {
   let model = null;
   let last = [];
   let frame = 0;

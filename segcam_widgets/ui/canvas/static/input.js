@@ -1,5 +1,7 @@
 // Mouse, touch, pen and keyboard, turned into the presses and drags of drawing.js.
 
+import { clampPoint } from "./geometry.js";
+
 const REACH = { mouse: 8, pen: 10, touch: 18 }; // CSS pixels that count as "on it"
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const OP_KEYS = { "+": "add", "-": "subtract", i: "intersect" };
@@ -14,7 +16,7 @@ function heldOp(event, chosen) {
  * Pointer events on the drawing canvas.
  * host: {drawing, place(event) -> [x, y], unit(), op(), pointAt(place | null), arrive()}
  */
-function listenToPointer(canvas, host, signal) {
+export function listenToPointer(canvas, host, signal) {
   const { drawing } = host;
   let held = null; // the pointer that draws; others are left alone
   const on = (name, listener) => canvas.addEventListener(name, listener, { signal });
@@ -61,18 +63,18 @@ function listenToPointer(canvas, host, signal) {
 }
 
 /** Does a key belong to the page or the browser, not to a focused drawing area? */
-function isForeign(event) {
+export function isForeign(event) {
   if (event.key === "Tab" || /^F\d+$/.test(event.key)) return true;
   return (event.ctrlKey || event.metaKey) && !["z", "y", "enter", "backspace", "delete"].includes(event.key.toLowerCase());
 }
 
 /**
  * Keys on the drawing canvas; answers whether the key was used.
- * host: {drawing, history, size(), unit(), op(), setOp(op), setTool(kind), toolKeys {key: kind}, growBrush(by),
+ * host: {drawing, size(), unit(), op(), setOp(op), setTool(kind), toolKeys {key: kind}, growBrush(by),
  *        crosshair() -> place | null, aim(place | null)}
  */
-function useKey(event, host) {
-  const { drawing, history } = host;
+export function useKey(event, host) {
+  const { drawing } = host;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const here = () => host.crosshair() ?? [host.size()[1] / 2, host.size()[0] / 2].map(Math.round);
   if (event.ctrlKey || event.metaKey) {

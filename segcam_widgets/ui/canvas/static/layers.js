@@ -1,20 +1,22 @@
 // What lies under the drawing: one function a layer, each paints a whole canvas at the resolution of the screen.
 
+import { CLEAR, nearestTable } from "./colour.js";
+
 const SHADE = 0xff000000; // opaque black, packed
 const LIGHT = 0xffffffff;
 
 /** Give a canvas its size in device pixels; setting it clears the canvas, so only when it differs. */
-function resizeCanvas(canvas, width, height) {
+export function resizeCanvas(canvas, width, height) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
 }
 
-function wipe(canvas) {
+export function wipe(canvas) {
   canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
 }
 
 /** Let `fill(out, height, width)` write packed colours, one for each device pixel, and show them. */
-function paintPixels(canvas, fill) {
+export function paintPixels(canvas, fill) {
   const context = canvas.getContext("2d");
   const picture = context.createImageData(canvas.width, canvas.height);
   fill(new Uint32Array(picture.data.buffer), canvas.height, canvas.width);
@@ -22,7 +24,7 @@ function paintPixels(canvas, fill) {
 }
 
 /** The picture itself: its own pixels where they are enlarged by a whole number, smoothed elsewhere. */
-function paintImage(canvas, bitmap) {
+export function paintImage(canvas, bitmap) {
   wipe(canvas);
   if (!bitmap) return;
   const context = canvas.getContext("2d");
@@ -33,7 +35,7 @@ function paintImage(canvas, bitmap) {
 }
 
 /** Labels as flat colours. */
-function colourLabels(labels, palette, height, width, out) {
+export function colourLabels(labels, palette, height, width, out) {
   const rows = nearestTable(height, labels.height);
   const cols = nearestTable(width, labels.width);
   for (let y = 0, at = 0; y < height; y++) {
@@ -49,7 +51,7 @@ function colourLabels(labels, palette, height, width, out) {
  * Labels as line art, so that the truth is never taken for the prediction: a band along the inside of each segment's
  * border, hatching within, both in the class's colour with a dark edge that separates them from any ground.
  */
-function hatchLabels(labels, palette, height, width, out, unit) {
+export function hatchLabels(labels, palette, height, width, out, unit) {
   const rows = nearestTable(height, labels.height);
   const cols = nearestTable(width, labels.width);
   const band = Math.max(1, Math.round(2 * unit));
@@ -88,7 +90,7 @@ function spreadRows(mask, width, margin) {
  * The region as Python rasterised it: a light line just inside its border, a dark one just outside, `unit` device
  * pixels each; `dim` in [0, 1] darkens what is outside. Work for each pixel is constant, however ragged the region.
  */
-function outlineMask(mask, height, width, out, unit, dim, outline) {
+export function outlineMask(mask, height, width, out, unit, dim, outline) {
   const thick = Math.max(1, Math.round(1.5 * unit));
   const outside = ((Math.round(dim * 255) << 24) >>> 0) | 0;
   const rows = nearestTable(height, mask.height);

@@ -1,5 +1,8 @@
 // The module that anywidget loads: called once for each model, renders any number of views of it.
 
+import { createHistory } from "./history.js";
+import { createView } from "./view.js";
+
 export default () => {
   const history = createHistory();
   return {

@@ -1,5 +1,11 @@
 // The stack of canvases: reads the model's layers, keeps them decoded, repaints what changed, once a frame.
 
+import { bytesOf, decodeHeat, decodeLabels, decodeMask } from "./bytes.js";
+import { colourHeat, packedColours, packedPalette } from "./colour.js";
+import { fitSize } from "./geometry.js";
+import { colourLabels, hatchLabels, outlineMask, paintImage, paintPixels, resizeCanvas, wipe } from "./layers.js";
+import { make } from "./toolbar.js";
+
 const MOST_PIXELS = 4e6; // device pixels of a layer; a larger screen gets the same picture, a little softer
 const WITHOUT_IMAGE = [240, 320];
 // which layers must be painted again when a trait changes; opacity and visibility are left to the style sheet
@@ -23,7 +29,7 @@ const LAYERS = ["image", "labels", "heat", "truth", "region"]; // bottom to top;
  * Returns {stage, canvas, touch(trait), layout(available), size(), scale(), ratio(), data, look(), stop()}.
  * `painted()` is called after every repaint.
  */
-function createPicture(model, painted) {
+export function createPicture(model, painted) {
   const stage = make("div", "sc-stage");
   const layers = {};
   for (const name of LAYERS) {

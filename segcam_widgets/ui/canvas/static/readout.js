@@ -1,5 +1,10 @@
 // What is printed around the picture: the colour bar with its range, and the values under the pointer.
 
+import { signedNumber } from "./bytes.js";
+import { CLEAR, fadedColours, lutIndex } from "./colour.js";
+import { paintPixels } from "./layers.js";
+import { make } from "./toolbar.js";
+
 /** The colours of the scale; with ReLU the negative half stays empty, as on the map. */
 function paintBar(canvas, look) {
   const { lut, limit, relu, fade } = look;
@@ -38,7 +43,7 @@ function keepSpace(element) {
 }
 
 /** Returns {element, show(state), point(value | null)}; state: {heat, look, label}. */
-function createScale() {
+export function createScale() {
   const element = make("div", "sc-scale");
   const head = make("div", "sc-scale-head");
   const [title, span] = [make("span", "sc-scale-title"), make("span", "sc-scale-span")];
@@ -91,7 +96,7 @@ function classChip(role, index, palette, names) {
 }
 
 /** Returns {element, show(state | null)}; state: {row, col, value, predicted, truth, palette, names, text}. */
-function createReadout() {
+export function createReadout() {
   const element = make("div", "sc-readout");
   const [here, answer] = [make("div", "sc-here"), make("div", "sc-answer")];
   element.append(here, answer);

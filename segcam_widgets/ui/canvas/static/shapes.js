@@ -1,5 +1,7 @@
 // Shapes as lines on the topmost canvas: what is being drawn, what has been drawn, handles, crosshair, brush cursor.
 
+import { corners, isPointKind } from "./geometry.js";
+
 // operations differ in colour and in dashes, so that they can be told apart without colour
 const OPERATIONS = {
   add: { colour: "#ffd21f", dash: [] },
@@ -115,7 +117,7 @@ function drawBrushCursor(context, [x, y], radius, scale) {
  * scene: {shapes, quiet, selected, replaced, active, open, placed, handles, hot, brush, crosshair}; all places in
  * display-image pixels.
  */
-function paintDrawing(canvas, scene, scale, ratio) {
+export function paintDrawing(canvas, scene, scale, ratio) {
   const context = canvas.getContext("2d");
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, canvas.width, canvas.height);

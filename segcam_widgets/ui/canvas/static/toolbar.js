@@ -20,7 +20,7 @@ const EDIT_BUTTONS = [
   ["clear", "Clear", "Clear: delete all shapes (Delete)"],
 ];
 
-function make(tag, className, attributes = {}) {
+export function make(tag, className, attributes = {}) {
   const element = document.createElement(tag);
   if (className) element.className = className;
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -53,7 +53,7 @@ function group(label) {
  * host: {tools, pickTool(kind), setOp(op), undo(), redo(), clear(), setBrush(radius), hint(words | null)}.
  * Returns {element, stops, show(state)}, state: {tool, op, canUndo, canRedo, canClear, radius, largest}.
  */
-function createToolbar(host, signal) {
+export function createToolbar(host, signal) {
   const element = make("div", "sc-toolbar", { role: "toolbar", "aria-label": "Drawing tools" });
   const [tools, ops, edits] = [group("Tool"), group("Combine"), group("Edit")];
   const press = (name, action) => {

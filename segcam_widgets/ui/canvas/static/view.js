@@ -1,5 +1,15 @@
 // One view of one canvas model: puts the parts together and lets each change reach the part that shows it.
 
+import { signedNumber } from "./bytes.js";
+import { valueAt } from "./colour.js";
+import { createDrawing } from "./drawing.js";
+import { cellAt } from "./geometry.js";
+import { isForeign, listenToPointer, useKey } from "./input.js";
+import { createPicture } from "./picture.js";
+import { createReadout, createScale } from "./readout.js";
+import { paintDrawing } from "./shapes.js";
+import { createToolbar, make } from "./toolbar.js";
+
 const HELP =
   "Arrow keys move the crosshair, with Shift by 10 pixels. Space starts, places a point or finishes; Enter finishes; " +
   "Escape cancels; Backspace takes back a point. Alt subtracts and Shift intersects while drawing; the keys +, minus " +
@@ -14,7 +24,7 @@ const CONTROL_TRAITS = ["tool", "op", "brush_radius", "label", "heat_label", "ho
 
 let views = 0; // numbers the views of this page, for ids
 
-function createView(history, model, el) {
+export function createView(history, model, el) {
   const stop = new AbortController();
   const { signal } = stop;
   const tools = model.get("tools");
@@ -244,7 +254,7 @@ function createView(history, model, el) {
   help.textContent = HELP + tools.map((tool) => `${tool.shortcut} ${tool.label}`).join(", ");
   canvas.setAttribute("aria-describedby", help.id);
   // Notebook 7 looks for shortcuts before a key gets here, and matches the focused element itself: each must say no
-  for (const stop of [canvas, ...toolbar.stops]) stop.dataset.lmSuppressShortcuts = "true";
+  for (const focusable of [canvas, ...toolbar.stops]) focusable.dataset.lmSuppressShortcuts = "true";
   root.append(ruler, toolbar.element, hint, stage, scale.element, readout.element, help, live);
   el.append(root);
   observer.observe(ruler);
