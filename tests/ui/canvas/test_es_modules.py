@@ -154,7 +154,7 @@ def test_the_canvas_as_joined_imports_nothing_and_loses_no_line():
 @pytest.mark.parametrize("script", sorted(UI.rglob("*.js")), ids=lambda file: file.name)
 def test_every_script_of_the_package_is_a_module_of_some_size(script):
     text = script.read_text(encoding="utf-8")
-    assert text.count("\n") <= 300
+    assert text.count("\n") <= 350
     if script.parent != STATIC:  # loaded as it is
         assert join_modules(script.parent, script.name).split("\n", 1)[1] == text
 

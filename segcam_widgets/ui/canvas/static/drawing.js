@@ -5,10 +5,25 @@ import {
   polygonArea, rounded, simplify,
 } from "./geometry.js";
 
-/** A tool's way of drawing: "freehand", "rectangle", "brush" drag; "polygon" clicks; "point" is done at once; "move". */
+/** @import { Drawing, DrawingHost, Gesture, Op, Point, Shape } from "./types.d.ts" */
+
+/** @type {Set<Gesture>} */
 const DRAGS = new Set(["freehand", "rectangle", "brush", "move"]);
 
-/** The finished form of what was drawn, or null where it is too small to be meant. `unit`: image pixels a CSS pixel. */
+/**
+ * What is being drawn; or moved: then `original` is the shape as it was, `index` its place, `start` where it was taken,
+ * `handle` the handle that is held, -1: the whole shape. `rubber` is where the next point of a polygon would come.
+ * @typedef {{ how: Exclude<Gesture, "move">, shape: Shape, rubber?: Point | null }} Sketch
+ * @typedef {{ how: "move", shape: Shape, original: Shape, index: number, start: Point, handle: number }} Move
+ */
+
+/**
+ * The finished form of what was drawn, or null where it is too small to be meant. `unit`: image pixels a CSS pixel.
+ * @param {Gesture} how
+ * @param {Shape} shape
+ * @param {number} unit
+ * @returns {Shape | null}
+ */
 function finishedShape(how, shape, unit) {
   const least = Math.min(0.999, 2 * unit);
   const points = how === "freehand" || how === "brush" ? simplify(shape.points, unit / 2) : shape.points;
@@ -22,7 +37,11 @@ function finishedShape(how, shape, unit) {
   return { ...shape, points: rounded(points) };
 }
 
-/** A place on the shape, away from its handles, where the keyboard can pick it up. */
+/**
+ * A place on the shape, away from its handles, where the keyboard can pick it up.
+ * @param {Shape} shape
+ * @returns {Point}
+ */
 function gripOf(shape) {
   const { points } = shape;
   if (shape.kind === "brush" || isPointKind(shape.kind)) return points[points.length >> 1];
@@ -33,11 +52,13 @@ function gripOf(shape) {
 }
 
 /**
- * host: {history, how(), tool(), radius(), size() -> [h', w'], unit(), say(words), refresh()}.
  * A `reach` is how near counts as "on it", in image pixels; larger for a finger than for a mouse.
+ * @param {DrawingHost} host
+ * @returns {Drawing}
  */
 export function createDrawing(host) {
   const { history } = host;
+  /** @type {Sketch | Move | null} */
   let gesture = null;
   let selected = -1;
   let hovered = -1;
@@ -116,7 +137,6 @@ export function createDrawing(host) {
     dragging: () => gesture !== null && DRAGS.has(gesture.how),
     finish,
     cancel,
-    /** Begin, place a point, or (with a drag under way, from the keyboard) end. Returns whether something was there. */
     press(p, op, reach) {
       p = clampPoint(p, host.size());
       if (gesture && DRAGS.has(gesture.how)) {
@@ -135,7 +155,6 @@ export function createDrawing(host) {
       changed();
       return found;
     },
-    /** The pointer or crosshair moves on while a shape is drawn or moved. */
     drag(places) {
       if (!gesture) return;
       const { how, shape, original, start, handle } = gesture;
@@ -151,11 +170,9 @@ export function createDrawing(host) {
       sendDraft();
       changed();
     },
-    /** The button or finger is lifted: a drag ends, a polygon goes on. */
     release() {
       if (gesture && DRAGS.has(gesture.how)) finish();
     },
-    /** Take back the last point of a polygon. */
     back() {
       if (gesture?.how !== "polygon") return cancel();
       gesture.shape.points.pop();
@@ -168,7 +185,6 @@ export function createDrawing(host) {
       hovered = p && host.how() === "move" && !gesture ? hitTest(history.shapes(), p, reach) : -1;
       return hovered >= 0;
     },
-    /** Select the next shape and answer where to pick it up; null where there is none. */
     next() {
       const shapes = history.shapes();
       if (!shapes.length) return null;
@@ -183,7 +199,6 @@ export function createDrawing(host) {
       changed();
       return was;
     },
-    /** Delete the selected shape, or all. */
     remove() {
       if (selected >= 0 && host.how() === "move") {
         const gone = selected;
@@ -193,13 +208,11 @@ export function createDrawing(host) {
       } else if (history.clear()) host.say("cleared");
       changed();
     },
-    /** Shapes changed from elsewhere: what was being moved may be gone. */
     sync() {
       if (gesture?.how === "move" && history.shapes()[gesture.index] !== gesture.original) gesture = null;
       if (selected >= history.shapes().length) selected = -1;
       hovered = -1;
     },
-    /** The tool changed: a polygon that is one is kept, anything else ends. */
     leave() {
       if (gesture?.how === "polygon" && finishedShape("polygon", gesture.shape, host.unit())) finish();
       else cancel();

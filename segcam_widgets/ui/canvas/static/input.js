@@ -2,11 +2,21 @@
 
 import { clampPoint } from "./geometry.js";
 
+/** @import { KeyHost, Op, Point, PointerHost } from "./types.d.ts" */
+
+/** @type {Record<string, number>} */
 const REACH = { mouse: 8, pen: 10, touch: 18 }; // CSS pixels that count as "on it"
+/** @type {Record<string, Point>} */
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+/** @type {Record<string, Op>} */
 const OP_KEYS = { "+": "add", "-": "subtract", i: "intersect" };
 
-/** Alt subtracts and Shift intersects while held; otherwise the chosen operation. */
+/**
+ * Alt subtracts and Shift intersects while held; otherwise the chosen operation.
+ * @param {MouseEvent | KeyboardEvent} event
+ * @param {Op} chosen
+ * @returns {Op}
+ */
 function heldOp(event, chosen) {
   if (event.altKey) return "subtract";
   return event.shiftKey ? "intersect" : chosen;
@@ -14,10 +24,13 @@ function heldOp(event, chosen) {
 
 /**
  * Pointer events on the drawing canvas.
- * host: {drawing, place(event) -> [x, y], unit(), op(), pointAt(place | null), arrive()}
+ * @param {HTMLCanvasElement} canvas
+ * @param {PointerHost} host
+ * @param {AbortSignal} signal
  */
 export function listenToPointer(canvas, host, signal) {
   const { drawing } = host;
+  /** @type {number | null} */
   let held = null; // the pointer that draws; others are left alone
   const on = (name, listener) => canvas.addEventListener(name, listener, { signal });
   const reachOf = (event) => (REACH[event.pointerType] ?? REACH.mouse) * host.unit();
@@ -62,7 +75,11 @@ export function listenToPointer(canvas, host, signal) {
   });
 }
 
-/** Does a key belong to the page or the browser, not to a focused drawing area? */
+/**
+ * Does a key belong to the page or the browser, not to a focused drawing area?
+ * @param {KeyboardEvent} event
+ * @returns {boolean}
+ */
 export function isForeign(event) {
   if (event.key === "Tab" || /^F\d+$/.test(event.key)) return true;
   return (event.ctrlKey || event.metaKey) && !["z", "y", "enter", "backspace", "delete"].includes(event.key.toLowerCase());
@@ -70,8 +87,9 @@ export function isForeign(event) {
 
 /**
  * Keys on the drawing canvas; answers whether the key was used.
- * host: {drawing, size(), unit(), op(), setOp(op), setTool(kind), toolKeys {key: kind}, growBrush(by),
- *        crosshair() -> place | null, aim(place | null)}
+ * @param {KeyboardEvent} event
+ * @param {KeyHost} host
+ * @returns {boolean}
  */
 export function useKey(event, host) {
   const { drawing } = host;

@@ -3,6 +3,9 @@
 import { createHistory } from "./history.js";
 import { createView } from "./view.js";
 
+/** @import { CanvasTraits, Widget } from "./types.d.ts" */
+
+/** @type {() => Widget<CanvasTraits>} */
 export default () => {
   const history = createHistory();
   return {

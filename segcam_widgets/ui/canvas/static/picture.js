@@ -6,9 +6,14 @@ import { fitSize } from "./geometry.js";
 import { colourLabels, hatchLabels, outlineMask, paintImage, paintPixels, resizeCanvas, wipe } from "./layers.js";
 import { make } from "./toolbar.js";
 
+/** @import { CanvasModel, CanvasTraits, Fill, Labels, Layers, Look, Picture, Size } from "./types.d.ts" */
+
 const MOST_PIXELS = 4e6; // device pixels of a layer; a larger screen gets the same picture, a little softer
+/** @type {Size} */
 const WITHOUT_IMAGE = [240, 320];
 // which layers must be painted again when a trait changes; opacity and visibility are left to the style sheet
+/** @typedef {"image" | "labels" | "heat" | "truth" | "region"} Layer */
+/** @type {Partial<Record<keyof CanvasTraits, Layer[]>>} */
 const REPAINTS = {
   labels: ["labels"],
   truth: ["truth"],
@@ -23,11 +28,13 @@ const REPAINTS = {
   region_visible: ["region"],
   dim_outside: ["region"],
 };
+/** @type {Layer[]} */
 const LAYERS = ["image", "labels", "heat", "truth", "region"]; // bottom to top; the line art stays above the map
 
 /**
- * Returns {stage, canvas, touch(trait), layout(available), size(), scale(), ratio(), data, look(), stop()}.
- * `painted()` is called after every repaint.
+ * @param {CanvasModel} model
+ * @param {() => void} painted called after every repaint
+ * @returns {Picture}
  */
 export function createPicture(model, painted) {
   const stage = make("div", "sc-stage");
@@ -139,7 +146,6 @@ export function createPicture(model, painted) {
     scale: () => fit.width / shape()[1],
     ratio: () => ratio,
     width: () => fit.width,
-    /** A trait changed: decode it again if it is data, repaint what shows it. */
     touch(trait) {
       if (trait === "image") decode();
       else if (trait === "max_width" || trait === "max_height") resize();

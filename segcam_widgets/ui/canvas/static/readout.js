@@ -5,7 +5,13 @@ import { CLEAR, fadedColours, lutIndex } from "./colour.js";
 import { paintPixels } from "./layers.js";
 import { make } from "./toolbar.js";
 
-/** The colours of the scale; with ReLU the negative half stays empty, as on the map. */
+/** @import { Heat, Look, Readout, Scale } from "./types.d.ts" */
+
+/**
+ * The colours of the scale; with ReLU the negative half stays empty, as on the map.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Look} look
+ */
 function paintBar(canvas, look) {
   const { lut, limit, relu, fade } = look;
   const colours = fade ? fadedColours(lut) : lut;
@@ -18,7 +24,12 @@ function paintBar(canvas, look) {
   });
 }
 
-/** In words: what the map spans, and that some of it lies beyond the range. */
+/**
+ * In words: what the map spans, and that some of it lies beyond the range.
+ * @param {Heat | null} heat
+ * @param {number} limit
+ * @returns {string}
+ */
 function spanWords(heat, limit) {
   if (!heat) return "no map";
   if (Number.isNaN(heat.low)) return "the map has no finite value";
@@ -30,6 +41,7 @@ function spanWords(heat, limit) {
 /**
  * Keeps the space which an element has once taken, as long as its width stays. It is told of each size between layout and
  * painting: to ask would make the browser lay out the whole page once more for each move of the pointer.
+ * @param {HTMLElement} element
  */
 function keepSpace(element) {
   let [width, tallest] = [0, 0];
@@ -42,7 +54,7 @@ function keepSpace(element) {
   }).observe(element);
 }
 
-/** Returns {element, show(state), point(value | null)}; state: {heat, look, label}. */
+/** @returns {Scale} */
 export function createScale() {
   const element = make("div", "sc-scale");
   const head = make("div", "sc-scale-head");
@@ -83,7 +95,14 @@ export function createScale() {
   };
 }
 
-/** A class as a coloured square and its name; names come from users and are only ever text. */
+/**
+ * A class as a coloured square and its name; names come from users and are only ever text.
+ * @param {string} role
+ * @param {number | null} index
+ * @param {string[]} palette
+ * @param {string[]} names
+ * @returns {HTMLElement}
+ */
 function classChip(role, index, palette, names) {
   const chip = make("span", "sc-chip");
   const swatch = make("span", "sc-swatch", { "aria-hidden": "true" });
@@ -95,7 +114,7 @@ function classChip(role, index, palette, names) {
   return chip;
 }
 
-/** Returns {element, show(state | null)}; state: {row, col, value, predicted, truth, palette, names, text}. */
+/** @returns {Readout} */
 export function createReadout() {
   const element = make("div", "sc-readout");
   const [here, answer] = [make("div", "sc-here"), make("div", "sc-answer")];

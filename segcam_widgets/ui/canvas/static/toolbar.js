@@ -1,6 +1,9 @@
 // The row of buttons: tools, operation, brush size, undo, redo, clear. One tab stop; arrow keys move inside it.
 
+/** @import { Op, Toolbar, ToolbarHost } from "./types.d.ts" */
+
 // outlines on a 24 x 24 grid, drawn for this package
+/** @type {Record<string, string>} */
 const ICONS = {
   add: "M12 5v14M5 12h14",
   subtract: "M5 12h14",
@@ -9,17 +12,26 @@ const ICONS = {
   redo: "M15 6l5 5-5 5M20 11H10a5 5 0 0 0 0 10h3",
   clear: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10 11v5M14 11v5",
 };
+/** @type {[op: Op, label: string, tooltip: string][]} */
 const OP_BUTTONS = [
   ["add", "Add", "Add: what is drawn joins the region (key +)"],
   ["subtract", "Subtract", "Subtract: what is drawn is taken from the region (key \u2212, or hold Alt while drawing)"],
   ["intersect", "Intersect", "Intersect: only what lies in both stays (key I, or hold Shift while drawing)"],
 ];
+/** @type {[name: "undo" | "redo" | "clear", label: string, tooltip: string][]} */
 const EDIT_BUTTONS = [
   ["undo", "Undo", "Undo (Ctrl+Z)"],
   ["redo", "Redo", "Redo (Ctrl+Shift+Z or Ctrl+Y)"],
   ["clear", "Clear", "Clear: delete all shapes (Delete)"],
 ];
 
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {string} [className]
+ * @param {Record<string, string>} attributes
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
 export function make(tag, className, attributes = {}) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -27,6 +39,10 @@ export function make(tag, className, attributes = {}) {
   return element;
 }
 
+/**
+ * @param {string} path
+ * @returns {SVGElement}
+ */
 function icon(path) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
@@ -38,6 +54,13 @@ function icon(path) {
   return svg;
 }
 
+/**
+ * @param {string} name
+ * @param {string} label
+ * @param {string} tooltip
+ * @param {string} path
+ * @returns {HTMLButtonElement}
+ */
 function button(name, label, tooltip, path) {
   const element = make("button", "sc-button", { type: "button", "aria-label": label, title: tooltip });
   element.dataset.name = name;
@@ -45,13 +68,18 @@ function button(name, label, tooltip, path) {
   return element;
 }
 
+/**
+ * @param {string} label
+ * @returns {HTMLElement}
+ */
 function group(label) {
   return make("div", "sc-group", { role: "group", "aria-label": label });
 }
 
 /**
- * host: {tools, pickTool(kind), setOp(op), undo(), redo(), clear(), setBrush(radius), hint(words | null)}.
- * Returns {element, stops, show(state)}, state: {tool, op, canUndo, canRedo, canClear, radius, largest}.
+ * @param {ToolbarHost} host
+ * @param {AbortSignal} signal
+ * @returns {Toolbar}
  */
 export function createToolbar(host, signal) {
   const element = make("div", "sc-toolbar", { role: "toolbar", "aria-label": "Drawing tools" });

@@ -10,20 +10,30 @@ import { createReadout, createScale } from "./readout.js";
 import { paintDrawing } from "./shapes.js";
 import { createToolbar, make } from "./toolbar.js";
 
+/** @import { CanvasModel, CanvasTraits, History, Labels, Op, Point, Reading, Size } from "./types.d.ts" */
+
 const HELP =
   "Arrow keys move the crosshair, with Shift by 10 pixels. Space starts, places a point or finishes; Enter finishes; " +
   "Escape cancels; Backspace takes back a point. Alt subtracts and Shift intersects while drawing; the keys +, minus " +
   "and I choose that for good. Control Z undoes, Control Y redoes, Delete clears. Letters choose the tool: ";
 const QUIET = 250; // ms without movement before the crosshair's place is spoken
+/** @type {(keyof CanvasTraits)[]} */
 const DATA_TRAITS = [
   ...["image", "labels", "truth", "palette", "heat", "lut", "vmax", "smooth", "relu", "fade", "region_mask"],
   ...["region_visible", "dim_outside", "max_width", "max_height", "labels_visible", "labels_opacity"],
   ...["truth_visible", "truth_opacity", "heat_visible", "heat_opacity"],
 ];
+/** @type {(keyof CanvasTraits)[]} */
 const CONTROL_TRAITS = ["tool", "op", "brush_radius", "label", "heat_label", "hover_text", "class_names", "grid_shape"];
 
 let views = 0; // numbers the views of this page, for ids
 
+/**
+ * @param {History} history
+ * @param {CanvasModel} model
+ * @param {HTMLElement} el
+ * @returns {() => void} ends the view
+ */
 export function createView(history, model, el) {
   const stop = new AbortController();
   const { signal } = stop;
