@@ -32,7 +32,9 @@ export function listenToPointer(canvas, host, signal) {
   const { drawing } = host;
   /** @type {number | null} */
   let held = null; // the pointer that draws; others are left alone
+  /** @type {<Name extends keyof HTMLElementEventMap>(name: Name, listener: (event: HTMLElementEventMap[Name]) => void) => void} */
   const on = (name, listener) => canvas.addEventListener(name, listener, { signal });
+  /** @type {(event: PointerEvent) => number} */
   const reachOf = (event) => (REACH[event.pointerType] ?? REACH.mouse) * host.unit();
 
   on("pointerdown", (event) => {
@@ -85,6 +87,9 @@ export function isForeign(event) {
   return (event.ctrlKey || event.metaKey) && !["z", "y", "enter", "backspace", "delete"].includes(event.key.toLowerCase());
 }
 
+/** @type {(place: Point) => Point} */
+const wholePoint = ([x, y]) => [Math.round(x), Math.round(y)];
+
 /**
  * Keys on the drawing canvas; answers whether the key was used.
  * @param {KeyboardEvent} event
@@ -94,7 +99,7 @@ export function isForeign(event) {
 export function useKey(event, host) {
   const { drawing } = host;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const here = () => host.crosshair() ?? [host.size()[1] / 2, host.size()[0] / 2].map(Math.round);
+  const here = () => host.crosshair() ?? wholePoint([host.size()[1] / 2, host.size()[0] / 2]);
   if (event.ctrlKey || event.metaKey) {
     if (key === "y" || (key === "z" && event.shiftKey)) host.redo();
     else if (key === "z") host.undo();
@@ -114,7 +119,7 @@ export function useKey(event, host) {
     host.aim(place);
     const found = drawing.press(place, heldOp(event, host.op()), 5 * host.unit());
     const grip = found ? null : drawing.next();
-    if (grip) host.aim(clampPoint(grip.map(Math.round), host.size()));
+    if (grip) host.aim(clampPoint(wholePoint(grip), host.size()));
   } else if (key === "Enter") drawing.finish();
   else if (key === "Escape") drawing.cancel() || drawing.deselect() || host.aim(null);
   else if (key === "Backspace" && drawing.busy()) drawing.back();

@@ -80,10 +80,10 @@ export function createScale() {
       element.classList.toggle("sc-fade", look.fade);
       title.textContent = label;
       span.textContent = spanWords(heat, limit);
-      const over = (v) => heat && v > limit * (1 + 1e-6);
-      low.textContent = (over(-heat?.low) && !look.relu ? "\u2264 " : "") + signedNumber(-limit);
+      const most = limit * (1 + 1e-6);
+      low.textContent = (heat && -heat.low > most && !look.relu ? "\u2264 " : "") + signedNumber(-limit);
       zero.textContent = "0";
-      high.textContent = (over(heat?.high) ? "\u2265 " : "") + signedNumber(limit);
+      high.textContent = (heat && heat.high > most ? "\u2265 " : "") + signedNumber(limit);
       const hidden = look.relu ? "; negative values are not shown" : "";
       frame.setAttribute("aria-label", `Colour scale from ${low.textContent} over 0 to ${high.textContent}${hidden}. ${span.textContent}`);
     },

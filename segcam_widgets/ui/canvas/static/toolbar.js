@@ -84,8 +84,11 @@ function group(label) {
 export function createToolbar(host, signal) {
   const element = make("div", "sc-toolbar", { role: "toolbar", "aria-label": "Drawing tools" });
   const [tools, ops, edits] = [group("Tool"), group("Combine"), group("Edit")];
+  /** @type {(name: string) => HTMLElement} */
+  const buttonOf = (name) => /** @type {HTMLElement} */ (element.querySelector(`[data-name="${name}"]`));
+  /** @type {(name: string, action: () => void) => void} */
   const press = (name, action) => {
-    const found = element.querySelector(`[data-name="${name}"]`);
+    const found = buttonOf(name);
     found.addEventListener("click", () => found.getAttribute("aria-disabled") !== "true" && action(), { signal });
   };
   for (const tool of host.tools) tools.append(button(tool.kind, tool.label, tool.tooltip, tool.icon));
@@ -103,14 +106,16 @@ export function createToolbar(host, signal) {
 
   // the slider needs the arrow keys for itself and is a tab stop of its own
   const stops = [...element.querySelectorAll("button")];
+  const placeOf = (/** @type {Event} */ event) => stops.indexOf(/** @type {HTMLButtonElement} */ (event.target));
+  /** @type {(stop: HTMLElement) => void} */
   function rove(stop) {
     for (const other of stops) other.tabIndex = other === stop ? 0 : -1;
   }
-  element.addEventListener("focusin", (event) => stops.includes(event.target) && rove(event.target), { signal });
+  element.addEventListener("focusin", (event) => placeOf(event) >= 0 && rove(stops[placeOf(event)]), { signal });
   element.addEventListener(
     "keydown",
     (event) => {
-      const at = stops.indexOf(event.target);
+      const at = placeOf(event);
       const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: stops.length - 1 }[event.key];
       if (to === undefined || at < 0) return;
       stops[(to + stops.length) % stops.length].focus();
@@ -119,13 +124,18 @@ export function createToolbar(host, signal) {
     { signal },
   );
   // the tooltip of what the pointer or the keyboard is on is also shown as text, for those who cannot hover
-  const tell = (event) => host.hint(event.target.closest?.("[title]")?.title ?? null);
+  const tell = (/** @type {Event} */ event) => {
+    /** @type {HTMLElement | null} */
+    const titled = /** @type {Element} */ (event.target).closest("[title]");
+    host.hint(titled?.title ?? null);
+  };
   for (const name of ["pointerover", "focusin"]) element.addEventListener(name, tell, { signal });
   for (const name of ["pointerleave", "focusout"]) element.addEventListener(name, () => host.hint(null), { signal });
   rove(stops[0]);
 
+  /** @type {(names: string[], chosen: string) => void} */
   function mark(names, chosen) {
-    for (const name of names) element.querySelector(`[data-name="${name}"]`).setAttribute("aria-pressed", name === chosen);
+    for (const name of names) buttonOf(name).setAttribute("aria-pressed", String(name === chosen));
   }
   return {
     element,
@@ -136,9 +146,9 @@ export function createToolbar(host, signal) {
       // aria-disabled, not disabled: a button that disables itself would throw the focus away
       const able = { undo: state.canUndo, redo: state.canRedo, clear: state.canClear };
       for (const [name, can] of Object.entries(able))
-        element.querySelector(`[data-name="${name}"]`).setAttribute("aria-disabled", !can);
-      slider.max = state.largest;
-      slider.value = state.radius;
+        buttonOf(name).setAttribute("aria-disabled", String(!can));
+      slider.max = String(state.largest);
+      slider.value = String(state.radius);
       slider.disabled = !state.brushes;
       size.classList.toggle("sc-off", !state.brushes);
       words.textContent = `Brush ${Number(state.radius.toFixed(1))} px`;

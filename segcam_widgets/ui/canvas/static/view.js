@@ -10,7 +10,8 @@ import { createReadout, createScale } from "./readout.js";
 import { paintDrawing } from "./shapes.js";
 import { createToolbar, make } from "./toolbar.js";
 
-/** @import { CanvasModel, CanvasTraits, History, Labels, Op, Point, Reading, Size } from "./types.d.ts" */
+/** @import { CanvasModel, CanvasTraits, ChangeOf, DrawingHost, History, KeyHost, Labels } from "./types.d.ts" */
+/** @import { Point, PointerHost, Reading, Size, Tool, ToolbarHost } from "./types.d.ts" */
 
 const HELP =
   "Arrow keys move the crosshair, with Shift by 10 pixels. Space starts, places a point or finishes; Enter finishes; " +
@@ -19,10 +20,12 @@ const HELP =
 const QUIET = 250; // ms without movement before the crosshair's place is spoken
 /** @type {(keyof CanvasTraits)[]} */
 const DATA_TRAITS = [
-  ...["image", "labels", "truth", "palette", "heat", "lut", "vmax", "smooth", "relu", "fade", "region_mask"],
-  ...["region_visible", "dim_outside", "max_width", "max_height", "labels_visible", "labels_opacity"],
-  ...["truth_visible", "truth_opacity", "heat_visible", "heat_opacity"],
+  "image", "labels", "truth", "palette", "heat", "lut", "vmax", "smooth", "relu", "fade", "region_mask", "region_visible",
+  "dim_outside", "max_width", "max_height", "labels_visible", "labels_opacity", "truth_visible", "truth_opacity",
+  "heat_visible", "heat_opacity",
 ];
+/** @type {(keyof CanvasTraits)[]} */
+const REPORTED_TRAITS = ["heat", "lut", "vmax", "relu", "fade", "image"]; // also told of around the picture
 /** @type {(keyof CanvasTraits)[]} */
 const CONTROL_TRAITS = ["tool", "op", "brush_radius", "label", "heat_label", "hover_text", "class_names", "grid_shape"];
 
@@ -47,18 +50,24 @@ export function createView(history, model, el) {
   const { canvas, stage } = picture;
   const scale = createScale();
   const readout = createReadout();
+  /** @type {Point | null} */
   let crosshair = null;
+  /** @type {Point | null} */
   let spot = null; // where values are read, display-image pixels
+  /** @type {Point | null} */
   let pointer = null; // where the mouse or finger is
   let frame = 0;
   let stale = true; // whether what stands around the picture is behind the traits
   let speech = 0;
 
+  /** @type {(kind: string) => Tool} */
   const toolOf = (kind) => tools.find((tool) => tool.kind === kind) ?? tools[0];
+  /** @type {<Name extends keyof CanvasTraits>(name: Name, value: CanvasTraits[Name]) => void} */
   const send = (name, value) => {
     model.set(name, value);
     model.save_changes();
   };
+  /** @type {(words: string) => void} */
   const say = (words) => {
     clearTimeout(speech);
     live.textContent = words;
@@ -66,8 +75,12 @@ export function createView(history, model, el) {
   const refresh = () => {
     if (!frame && !signal.aborted) frame = requestAnimationFrame(present);
   };
+  /** @type {DrawingHost & KeyHost & PointerHost & ToolbarHost} */
   const host = {
     history, tools, say, refresh,
+    get drawing() {
+      return drawing;
+    },
     how: () => toolOf(model.get("tool")).gesture,
     tool: () => toolOf(model.get("tool")).kind,
     op: () => model.get("op"),
@@ -116,20 +129,26 @@ export function createView(history, model, el) {
     hint: (words) => (hint.textContent = words ?? toolOf(model.get("tool")).tooltip),
   };
   const drawing = createDrawing(host);
-  host.drawing = drawing;
   const toolbar = createToolbar(host, signal);
 
   const largest = () => Math.max(4, Math.round(Math.min(...picture.size()) / 4));
-  const grid = () => (model.get("grid_shape")?.length === 2 ? model.get("grid_shape") : picture.size());
+  /** @type {() => Size} */
+  const grid = () => {
+    const shape = model.get("grid_shape");
+    return shape?.length === 2 ? shape : picture.size();
+  };
 
-  /** What is known in the browser about the place that is pointed at. */
+  /**
+   * What is known in the browser about the place that is pointed at.
+   * @returns {Reading | null}
+   */
   function reading() {
     const [height, width] = picture.size();
     if (!spot || spot[0] < 0 || spot[1] < 0 || spot[0] > width || spot[1] > height) return null;
     const [across, down] = [spot[0] / width, spot[1] / height];
     const [row, col] = cellAt(grid(), across, down);
     const { heat, labels, truth } = picture.data;
-    const labelAt = (layer) => {
+    const labelAt = (/** @type {Labels | null} */ layer) => {
       if (!layer) return undefined;
       const [r, c] = cellAt([layer.height, layer.width], across, down);
       const label = layer.values[r * layer.width + c];
@@ -152,8 +171,10 @@ export function createView(history, model, el) {
     const predicted = at.predicted === undefined || at.predicted === null ? "" : `, ${at.names[at.predicted] ?? ""}`;
     return `row ${at.row}, column ${at.col}${map}${predicted}`;
   }
+  /** @type {(at: Reading | null) => void} */
   function sendHover(at) {
     if (drawing.dragging()) return; // the shape's own message would have to wait for the answer
+    /** @type {CanvasTraits["hover"]} */
     const now = at && [at.row, at.col];
     const was = model.get("hover");
     if (now?.[0] !== was?.[0] || now?.[1] !== was?.[1]) send("hover", now);
@@ -204,13 +225,15 @@ export function createView(history, model, el) {
   }
 
   // ---------------------------------------------------------------- what makes it change
+  /** @type {[ChangeOf<CanvasTraits>, () => void][]} */
   const subscriptions = [];
+  /** @type {(name: keyof CanvasTraits, listener: () => void) => void} */
   const listen = (name, listener) => {
     model.on(`change:${name}`, listener);
     subscriptions.push([`change:${name}`, listener]);
   };
   for (const name of DATA_TRAITS) listen(name, () => picture.touch(name));
-  for (const name of ["heat", "lut", "vmax", "relu", "fade", "image", ...CONTROL_TRAITS]) listen(name, outdate);
+  for (const name of [...REPORTED_TRAITS, ...CONTROL_TRAITS]) listen(name, outdate);
   listen("tool", () => drawing.leave());
   listen("image", () => drawing.cancel());
   listen("draft", refresh);
@@ -244,6 +267,7 @@ export function createView(history, model, el) {
   );
   // nothing typed in here is a shortcut of the page around it; JupyterLab listens where the event bubbles to
   root.addEventListener("keydown", (event) => isForeign(event) || event.stopPropagation(), { signal });
+  /** @type {MediaQueryList | undefined} */
   let density; // the screen's pixel ratio changes when the window moves to another screen or is zoomed
   function watchDensity() {
     density?.removeEventListener("change", onDensity);
@@ -274,7 +298,7 @@ export function createView(history, model, el) {
   return () => {
     stop.abort();
     observer.disconnect();
-    density.removeEventListener("change", onDensity);
+    density?.removeEventListener("change", onDensity);
     cancelAnimationFrame(frame);
     clearTimeout(speech);
     unsubscribe();
