@@ -147,7 +147,8 @@ function lineFiller(heat, smooth, height, width) {
 /**
  * Colour the map into `out` (Uint32, height x width display pixels).
  *
- * `relu` leaves negative values out; `fade` makes a colour the more transparent the nearer its value is to zero. NaN is transparent.
+ * `relu` leaves negative values out; `fade` makes a colour the more transparent the nearer its value is to zero. NaN is
+ * transparent.
  * @param {Grid<Float32Array>} heat
  * @param {Look} look
  * @param {number} height

@@ -32,7 +32,11 @@ export function listenToPointer(canvas, host, signal) {
   const { drawing } = host;
   /** @type {number | null} */
   let held = null; // the pointer that draws; others are left alone
-  /** @type {<Name extends keyof HTMLElementEventMap>(name: Name, listener: (event: HTMLElementEventMap[Name]) => void) => void} */
+  /**
+   * @template {keyof HTMLElementEventMap} Name
+   * @param {Name} name
+   * @param {(event: HTMLElementEventMap[Name]) => void} listener
+   */
   const on = (name, listener) => canvas.addEventListener(name, listener, { signal });
   /** @type {(event: PointerEvent) => number} */
   const reachOf = (event) => (REACH[event.pointerType] ?? REACH.mouse) * host.unit();

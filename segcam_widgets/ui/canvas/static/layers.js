@@ -97,7 +97,10 @@ export function hatchLabels(labels, palette, height, width, out, unit) {
   const stripe = Math.max(1, Math.round(1.5 * unit));
   const edge = Math.max(1, Math.round(unit));
   /** @type {(y: number, x: number) => number} */
-  const at = (y, x) => labels.values[rows[y < 0 ? 0 : y < height ? y : height - 1] * labels.width + cols[x < 0 ? 0 : x < width ? x : width - 1]];
+  const at = (y, x) => {
+    const row = rows[y < 0 ? 0 : y < height ? y : height - 1];
+    return labels.values[row * labels.width + cols[x < 0 ? 0 : x < width ? x : width - 1]];
+  };
   /** @type {(y: number, x: number, label: number, by: number) => boolean} */
   const differs = (y, x, label, by) =>
     at(y - by, x) !== label || at(y + by, x) !== label || at(y, x - by) !== label || at(y, x + by) !== label;

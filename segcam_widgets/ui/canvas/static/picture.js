@@ -81,7 +81,12 @@ export function createPicture(model, painted) {
     region_mask: () => (data.mask = decodeMask(model.get("region_mask"))),
   };
   const palette = () => packedPalette(model.get("palette"));
-  /** @type {<Layer>(target: HTMLCanvasElement, layer: Layer | null, fill: (layer: Layer, ...where: Parameters<Fill>) => void) => void} */
+  /**
+   * @template Decoded
+   * @param {HTMLCanvasElement} target
+   * @param {Decoded | null} layer
+   * @param {(layer: Decoded, ...where: Parameters<Fill>) => void} fill
+   */
   const paintOr = (target, layer, fill) =>
     layer ? paintPixels(target, (o, h, w) => fill(layer, o, h, w)) : wipe(target);
   /** @type {Record<Layer, (target: HTMLCanvasElement) => void>} */

@@ -62,12 +62,12 @@ export function createScale() {
   const frame = make("div", "sc-bar", { role: "img" });
   const canvas = make("canvas", "", { "aria-hidden": "true" });
   const mark = make("div", "sc-mark", { "aria-hidden": "true" });
-  const ends = make("div", "sc-ends", { "aria-hidden": "true" });
+  const row = make("div", "sc-ends", { "aria-hidden": "true" });
   const [low, zero, high] = [make("span"), make("span"), make("span")];
   head.append(title, span);
   frame.append(canvas, mark);
-  ends.append(low, zero, high);
-  element.append(head, frame, ends);
+  row.append(low, zero, high);
+  element.append(head, frame, row);
   [canvas.width, canvas.height] = [255, 1]; // stretched by the style sheet
   keepSpace(head);
   let limit = 0;
@@ -85,7 +85,8 @@ export function createScale() {
       zero.textContent = "0";
       high.textContent = (heat && heat.high > most ? "\u2265 " : "") + signedNumber(limit);
       const hidden = look.relu ? "; negative values are not shown" : "";
-      frame.setAttribute("aria-label", `Colour scale from ${low.textContent} over 0 to ${high.textContent}${hidden}. ${span.textContent}`);
+      const ends = `from ${low.textContent} over 0 to ${high.textContent}`;
+      frame.setAttribute("aria-label", `Colour scale ${ends}${hidden}. ${span.textContent}`);
     },
     point(value) {
       const shown = value !== null && !Number.isNaN(value) && limit > 0;

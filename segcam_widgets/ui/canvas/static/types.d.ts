@@ -343,30 +343,3 @@ export interface Picture {
   layout(available: number): void;
   stop(): void;
 }
-
-// ---------------------------------------------------------------- traits of the other widgets
-
-export interface HeatTableTraits {
-  table: {
-    rows?: string[];
-    columns?: string[];
-    pixels?: number[];
-    /** Ground and ink for each level of the share. */
-    colours?: [string, string][];
-    share?: DataView<ArrayBuffer>;
-    negative?: DataView<ArrayBuffer>;
-    kind?: DataView<ArrayBuffer>;
-    codes?: Record<string, string>;
-  };
-  current: [row: number, column: number];
-}
-
-export interface CopyTraits {
-  title: string;
-  text: string;
-}
-
-export interface PageTraits {
-  leaving: string[];
-  slider_texts: Record<string, string[]>;
-}

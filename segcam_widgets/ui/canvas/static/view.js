@@ -253,7 +253,9 @@ export function createView(history, model, el) {
     "focus",
     () => {
       // reached by keyboard: show where the crosshair is
-      if (canvas.matches(":focus-visible:not(.sc-by-pointer)")) host.aim(crosshair ?? picture.size().map((n) => Math.round(n / 2)).reverse());
+      if (!canvas.matches(":focus-visible:not(.sc-by-pointer)")) return;
+      const [height, width] = picture.size();
+      host.aim(crosshair ?? [Math.round(width / 2), Math.round(height / 2)]);
     },
     { signal },
   );
