@@ -3,7 +3,6 @@ import js from "@eslint/js";
 import globals from "globals";
 
 export default [
-  { ignores: ["tests/javascript/node_modules/"] },
   {
     files: ["**/*.js"],
     ...js.configs.recommended,
