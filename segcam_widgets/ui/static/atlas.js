@@ -55,18 +55,18 @@ function readTable(model) {
   const columns = data.columns ?? [];
   const bytes = (/** @type {DataView<ArrayBuffer> | undefined} */ view) =>
     view ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : new Uint8Array(0);
-  const [share, negative, kind] = [bytes(data.share), bytes(data.negative), bytes(data.kind)];
-  /** @type {(row: number, column: number) => number} */
-  const at = (row, column) => row * columns.length + column;
+  /** @type {(values: Uint8Array) => (row: number, column: number) => number} */
+  const byCell = (values) => (row, column) => values[row * columns.length + column];
   return {
     rows,
     columns,
     pixels: data.pixels ?? [],
     colours: data.colours ?? [],
-    kind: (/** @type {Cell} */ ...cell) => kind[at(...cell)],
-    share: (/** @type {Cell} */ ...cell) => share[at(...cell)],
-    negative: (/** @type {Cell} */ ...cell) => negative[at(...cell)],
-    code: (/** @type {Cell} */ ...[row, column]) => data.codes?.[`${row},${column}`] ?? "",
+    kind: byCell(bytes(data.kind)),
+    share: byCell(bytes(data.share)),
+    negative: byCell(bytes(data.negative)),
+    /** @type {(row: number, column: number) => string} */
+    code: (row, column) => data.codes?.[`${row},${column}`] ?? "",
   };
 }
 
