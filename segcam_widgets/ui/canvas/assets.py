@@ -1,34 +1,27 @@
-"""The canvas's JavaScript and style sheet: plain files, joined into the one module that anywidget asks for."""
+"""The canvas's JavaScript and style sheet: plain files, the scripts joined into the one module that anywidget asks for."""
 
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
-SCRIPTS = (
-    "bytes.js",
-    "colour.js",
-    "geometry.js",
-    "layers.js",
-    "shapes.js",
-    "history.js",
-    "drawing.js",
-    "input.js",
-    "toolbar.js",
-    "readout.js",
-    "picture.js",
-    "view.js",
-    "main.js",
-)
-"""In the order of their dependence; all share one module scope, only main.js exports."""
+from segcam_widgets.ui.canvas.es_modules import join_modules, module_order
+
+ENTRY = "main.js"
 
 
-def _read(name: str) -> str:
-    return files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+def _folder() -> Traversable:
+    return files(__package__).joinpath("static")
+
+
+def script_names() -> tuple[str, ...]:
+    """The scripts in the order in which they run."""
+    return module_order(_folder(), ENTRY)
 
 
 def module_source() -> str:
-    """The ECMAScript module: the scripts one after the other, each under its name."""
-    return "\n".join(f"// ---- {name}\n{_read(name)}" for name in SCRIPTS)
+    """The ECMAScript module: all scripts that `main.js` needs, and it."""
+    return join_modules(_folder(), ENTRY)
 
 
 def style_source() -> str:
     """The style sheet."""
-    return _read("canvas.css")
+    return _folder().joinpath("canvas.css").read_text(encoding="utf-8")

@@ -1,10 +1,23 @@
 // A heat table, layers down and classes across: only the cells in sight are on the page, so that 300 layers by 150 classes
 // scroll as lightly as 5 by 2. One cell has the focus; arrows, Home, End and the page keys move it, Enter or Space chooses.
+
+/** @import { Model, Widget } from "../canvas/static/types.d.ts" */
+/**
+ * `colours`: ground and ink for each level of the share; `codes`: "row,column" -> the code of what was found there.
+ * @typedef {{ rows?: string[], columns?: string[], pixels?: number[], colours?: [string, string][],
+ *   share?: DataView<ArrayBuffer>, negative?: DataView<ArrayBuffer>, kind?: DataView<ArrayBuffer>,
+ *   codes?: Record<string, string> }} Packed
+ * @typedef {[row: number, column: number]} Cell
+ * @typedef {{ table: Packed, current: Cell }} HeatTableTraits
+ * @typedef {ReturnType<typeof readTable>} Table
+ */
+
 const ROW = 22; // px, height of a row
 const WIDE = 44; // px a column from which a cell has room for a word
 const NARROW = 27;
 const LETTER = 6.6; // px, about
 const NO_MAP = 0, FINE = 1, BLANK = 2, BROKEN = 3, FAINT = 4, NUMBER = 5;
+/** @type {Record<string, (page: number, ctrl: boolean) => Cell>} */
 const MOVES = {
   ArrowUp: () => [-1, 0],
   ArrowDown: () => [1, 0],
@@ -16,8 +29,15 @@ const MOVES = {
   End: (_, ctrl) => [ctrl ? Infinity : 0, Infinity],
 };
 
+/** @type {(value: number, low: number, high: number) => number} */
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
+/**
+ * @param {string} tag
+ * @param {string} className
+ * @param {string} [role]
+ * @returns {HTMLElement}
+ */
 function create(tag, className, role) {
   const made = document.createElement(tag);
   made.className = className;
@@ -25,27 +45,39 @@ function create(tag, className, role) {
   return made;
 }
 
-/** What the kernel sent, by row and column. */
+/**
+ * What the kernel sent, by row and column.
+ * @param {Model<HeatTableTraits>} model
+ */
 function readTable(model) {
   const data = model.get("table");
   const rows = data.rows ?? [];
   const columns = data.columns ?? [];
-  const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  const [share, negative, kind] = ["share", "negative", "kind"].map((name) => (data[name] ? bytes(data[name]) : []));
-  const at = (row, column) => row * columns.length + column;
+  const bytes = (/** @type {DataView<ArrayBuffer> | undefined} */ view) =>
+    view ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : new Uint8Array(0);
+  /** @type {(values: Uint8Array) => (row: number, column: number) => number} */
+  const byCell = (values) => (row, column) => values[row * columns.length + column];
   return {
     rows,
     columns,
     pixels: data.pixels ?? [],
     colours: data.colours ?? [],
-    kind: (row, column) => kind[at(row, column)],
-    share: (row, column) => share[at(row, column)],
-    negative: (row, column) => negative[at(row, column)],
+    kind: byCell(bytes(data.kind)),
+    share: byCell(bytes(data.share)),
+    negative: byCell(bytes(data.negative)),
+    /** @type {(row: number, column: number) => string} */
     code: (row, column) => data.codes?.[`${row},${column}`] ?? "",
   };
 }
 
-/** What stands in a cell: a number in per cent, or a sign. */
+/**
+ * What stands in a cell: a number in per cent, or a sign.
+ * @param {Table} table
+ * @param {number} row
+ * @param {number} column
+ * @param {boolean} wide
+ * @returns {string}
+ */
 function cellText(table, row, column, wide) {
   const kind = table.kind(row, column);
   if (kind === NO_MAP) return "–";
@@ -56,7 +88,13 @@ function cellText(table, row, column, wide) {
   return wide ? `${table.share(row, column)} %` : `${table.share(row, column)}`;
 }
 
-/** A cell in words. */
+/**
+ * A cell in words.
+ * @param {Table} table
+ * @param {number} row
+ * @param {number} column
+ * @returns {string}
+ */
 function cellWords(table, row, column) {
   const name = `${table.columns[column]} at ${table.rows[row]}`;
   const kind = table.kind(row, column);
@@ -72,6 +110,7 @@ function cellWords(table, row, column) {
   return `${name}: ${seen}, ${rest}`;
 }
 
+/** @type {Widget<HeatTableTraits>} */
 export default {
   render({ model, el }) {
     el.classList.add("segcam-atlas");
@@ -86,12 +125,13 @@ export default {
     el.append(box, readout);
 
     let table = readTable(model);
-    let sizes = { label: 0, head: 0, cell: WIDE, wide: true };
+    let sizes = { label: 0, head: 0, cell: WIDE, wide: true, lying: true };
+    /** @type {Cell} */
     let active = [0, 0];
     let asked = false; // whether the focus is to follow the active cell
 
     function measure() {
-      const longest = (names) => Math.max(0, ...names.map((name) => name.length));
+      const longest = (/** @type {string[]} */ names) => Math.max(0, ...names.map((name) => name.length));
       const width = box.clientWidth || 320;
       const label = Math.round(clamp(longest(table.rows) * LETTER + 14, 50, Math.min(240, width * 0.45)));
       const room = (width - label - 2) / Math.max(1, table.columns.length);
@@ -104,12 +144,16 @@ export default {
       space.style.width = `${label + cell * table.columns.length}px`;
       space.style.height = `${top + ROW * table.rows.length}px`;
       box.setAttribute("aria-label", "Atlas: layers down, classes across, per cent of each map that is positive");
-      box.setAttribute("aria-rowcount", table.rows.length + 1);
-      box.setAttribute("aria-colcount", table.columns.length + 1);
+      box.setAttribute("aria-rowcount", String(table.rows.length + 1));
+      box.setAttribute("aria-colcount", String(table.columns.length + 1));
     }
 
-    /** First and last of the rows and columns in sight, a few more on each side. */
+    /**
+     * First and last of the rows and columns in sight, a few more on each side.
+     * @returns {[rows: [number, number], columns: [number, number]]}
+     */
     function sight() {
+      /** @type {(start: number, length: number, step: number, count: number) => [number, number]} */
       const range = (start, length, step, count) => [
         clamp(Math.floor(start / step) - 2, 0, Math.max(0, count - 1)),
         clamp(Math.ceil((start + length) / step) + 2, 0, count),
@@ -120,18 +164,26 @@ export default {
       ];
     }
 
+    /**
+     * @param {string} text
+     * @param {number} column
+     */
     function header(text, column) {
       const made = create("div", `sa-column${sizes.lying ? "" : " sa-standing"}`, "columnheader");
       made.style.left = `${sizes.label + column * sizes.cell}px`;
       made.style.width = `${sizes.cell}px`;
-      made.setAttribute("aria-colindex", column + 2);
+      made.setAttribute("aria-colindex", String(column + 2));
       const inner = create("span", "");
       inner.textContent = made.title = text;
       made.append(inner);
       return made;
     }
 
-    function cell(row, column) {
+    /**
+     * @param {number} row
+     * @param {number} column
+     */
+    function createCell(row, column) {
       const made = create("div", "sa-cell", "gridcell");
       made.style.left = `${sizes.label + column * sizes.cell}px`;
       made.style.width = `${sizes.cell}px`;
@@ -142,10 +194,10 @@ export default {
       }
       made.classList.toggle("sa-blank", kind === BLANK);
       made.textContent = cellText(table, row, column, sizes.wide);
-      made.setAttribute("aria-colindex", column + 2);
+      made.setAttribute("aria-colindex", String(column + 2));
       made.setAttribute("aria-label", cellWords(table, row, column));
-      made.dataset.row = row;
-      made.dataset.column = column;
+      made.dataset.row = String(row);
+      made.dataset.column = String(column);
       made.dataset.lmSuppressShortcuts = "true"; // Notebook 7 takes arrows and Enter otherwise
       made.tabIndex = row === active[0] && column === active[1] ? 0 : -1;
       const [shownRow, shownColumn] = model.get("current");
@@ -155,16 +207,20 @@ export default {
       return made;
     }
 
+    /**
+     * @param {number} row
+     * @param {number[]} columns
+     */
     function line(row, columns) {
       const made = create("div", "sa-row", "row");
       made.style.top = `${sizes.head + row * ROW}px`;
-      made.setAttribute("aria-rowindex", row + 2);
+      made.setAttribute("aria-rowindex", String(row + 2));
       const label = create("div", "sa-label", "rowheader");
       label.style.width = `${sizes.label}px`;
       label.textContent = label.title = table.rows[row];
-      label.setAttribute("aria-colindex", 1);
+      label.setAttribute("aria-colindex", "1");
       made.append(label);
-      for (const column of columns) made.append(cell(row, column));
+      for (const column of columns) made.append(createCell(row, column));
       return made;
     }
 
@@ -174,22 +230,28 @@ export default {
       const focused = asked || box.contains(document.activeElement);
       const [[top, bottom], [left, right]] = sight();
       // the active cell is always there: the Tab key must find it
+      /** @type {(from: number, to: number, one: number) => number[]} */
       const pick = (from, to, one) => [...new Set([...Array(to - from).keys()].map((i) => i + from).concat(one))];
       const columns = pick(left, right, active[1]).sort((a, b) => a - b);
       const corner = create("div", "sa-corner", "columnheader");
       corner.style.width = `${sizes.label}px`;
       corner.textContent = "layer";
-      corner.setAttribute("aria-colindex", 1);
+      corner.setAttribute("aria-colindex", "1");
       head.style.height = `${sizes.head}px`;
-      head.setAttribute("aria-rowindex", 1);
+      head.setAttribute("aria-rowindex", "1");
       head.replaceChildren(corner, ...columns.map((column) => header(table.columns[column], column)));
       const rows = pick(top, bottom, active[0]).sort((a, b) => a - b);
       body.replaceChildren(...rows.map((row) => line(row, columns)));
-      if (focused) body.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
+      /** @type {HTMLElement | null} */
+      const stop = body.querySelector('[tabindex="0"]');
+      if (focused) stop?.focus({ preventScroll: true });
       asked = false;
     }
 
-    /** Scroll so that a cell is in sight, beside the headers that stay. */
+    /**
+     * Scroll so that a cell is in sight, beside the headers that stay.
+     * @param {Cell} cell
+     */
     function reveal([row, column]) {
       const top = row * ROW;
       const left = column * sizes.cell;
@@ -199,15 +261,25 @@ export default {
       box.scrollLeft = clamp(box.scrollLeft, left + sizes.cell - width, left);
     }
 
+    /**
+     * @param {number} row
+     * @param {number} column
+     */
     function say(row, column) {
       readout.textContent = cellWords(table, row, column);
     }
 
+    /**
+     * @param {EventTarget | null} target
+     * @returns {Cell | null}
+     */
     function place(target) {
-      const found = target.closest?.(".sa-cell");
+      /** @type {HTMLElement | null} */
+      const found = /** @type {Element} */ (target).closest(".sa-cell");
       return found ? [Number(found.dataset.row), Number(found.dataset.column)] : null;
     }
 
+    /** @param {Cell} cell */
     function choose([row, column]) {
       active = [row, column];
       asked = true;
@@ -216,6 +288,7 @@ export default {
       else readout.textContent = `${cellWords(table, row, column)}: it is predicted nowhere, so there is no map.`;
     }
 
+    /** @param {KeyboardEvent} event */
     function pressed(event) {
       const here = place(event.target);
       if (!here) return;
@@ -250,10 +323,15 @@ export default {
     };
     box.addEventListener("scroll", later);
     box.addEventListener("keydown", pressed);
-    box.addEventListener("click", (event) => place(event.target) && choose(place(event.target)));
-    box.addEventListener("focusin", (event) => place(event.target) && say(...place(event.target)));
+    /** @type {(event: Event, act: (cell: Cell) => void) => void} */
+    const atCell = (event, act) => {
+      const here = place(event.target);
+      if (here) act(here);
+    };
+    box.addEventListener("click", (event) => atCell(event, choose));
+    box.addEventListener("focusin", (event) => atCell(event, (cell) => say(...cell)));
     // not pointerover: that also fires where cells are drawn anew under a mouse that rests
-    box.addEventListener("pointermove", (event) => place(event.target) && say(...place(event.target)));
+    box.addEventListener("pointermove", (event) => atCell(event, (cell) => say(...cell)));
     const resized = new ResizeObserver(() => (measure(), later()));
     resized.observe(el);
     model.on("change:table", renew);

@@ -1,4 +1,12 @@
 // A button that puts a text on the clipboard, and shows it where the clipboard is out of reach (no https, no permission).
+
+/** @import { Widget } from "../canvas/static/types.d.ts" */
+/** @typedef {{ title: string, text: string }} CopyTraits */
+
+/**
+ * @param {string} text
+ * @returns {Promise<boolean>}
+ */
 async function copied(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -8,6 +16,7 @@ async function copied(text) {
   }
 }
 
+/** @type {Widget<CopyTraits>} */
 export default {
   render({ model, el }) {
     el.classList.add("segcam-copy");

@@ -1,6 +1,13 @@
 // What ipywidgets leaves to the mouse and the eye. The handles of its sliders have no name, the headers of its
 // accordions no place in the tab order, a field without a label has a tooltip only; and lines in words that grow and
 // shrink would push the picture up and down under the hand.
+
+/** @import { Widget, WidgetManager } from "../canvas/static/types.d.ts" */
+/**
+ * @typedef {{ leaving: string[], slider_texts: Record<string, string[]> }} PageTraits
+ * @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Field
+ */
+
 const HEADER = ".jupyter-widget-Collapse-header";
 const OPEN = "jupyter-widget-Collapse-open";
 const FIELDS = "input:not([type=checkbox], [type=radio], [type=file], [type=range]), select, textarea";
@@ -11,22 +18,40 @@ const SPEAKS = /[\p{L}\p{N}]/u; // a label of "±" is no name
 const ONE_COLUMN = 804; // px below which picture and controls stand one below the other
 const QUIET = 1000; // ms without a change before the sentence is spoken: not every step of a drag
 
+/**
+ * @param {Element} element
+ * @param {string} name
+ * @param {string | null | undefined} value
+ */
 function set(element, name, value) {
   if (value && element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
-/** The label that belongs to a widget, where it is shown. */
+/**
+ * The label that belongs to a widget, where it is shown.
+ * @param {Element} element
+ * @returns {HTMLElement | null}
+ */
 function labelOf(element) {
+  /** @type {HTMLElement | null | undefined} */
   const label = element.closest(".jupyter-widgets")?.querySelector(":scope > .widget-label");
   return label && label.style.display !== "none" && label.textContent.trim() ? label : null;
 }
 
-/** "Opacity of the map" where it holds the visible "Map": who speaks to the computer says what he reads. */
+/**
+ * "Opacity of the map" where it holds the visible "Map": who speaks to the computer says what he reads.
+ * @param {HTMLElement} label
+ * @returns {string}
+ */
 function nameFrom(label) {
   const [text, tooltip] = [label.textContent.trim(), label.title];
   return tooltip.toLowerCase().includes(text.toLowerCase()) ? tooltip : text;
 }
 
+/**
+ * @param {Element} handle
+ * @param {Record<string, string[]>} texts
+ */
 function nameSlider(handle, texts) {
   const label = labelOf(handle);
   if (!label) return;
@@ -34,26 +59,38 @@ function nameSlider(handle, texts) {
   set(handle, "aria-label", name);
   // a slider's position in a list says nothing; what stands there does
   set(handle, "aria-valuetext", texts[key]?.[Math.round(Number(handle.getAttribute("aria-valuenow")))]);
-  const readout = handle.closest(".jupyter-widgets").querySelector(".widget-readout");
+  /** @type {HTMLElement | null | undefined} */
+  const readout = handle.closest(".jupyter-widgets")?.querySelector(".widget-readout");
   if (!readout || readout.style.display === "none") return;
   set(readout, "role", "textbox");
   set(readout, "aria-label", `${name}, as a number`);
 }
 
+/** @type {WeakMap<Field, { own: string, now: string }>} */
 const tips = new WeakMap(); // field -> its tooltip as the program wrote it, and as it stands there now
 
+/**
+ * @param {Field} field
+ * @returns {string}
+ */
 function tipOf(field) {
   const known = tips.get(field);
-  if (known?.now !== field.title) tips.set(field, { own: field.title, now: field.title });
-  return tips.get(field).own;
+  if (known?.now === field.title) return known.own;
+  tips.set(field, { own: field.title, now: field.title });
+  return field.title;
 }
 
+/** @param {Field} field */
 function nameField(field) {
   const label = labelOf(field);
   if (!label || !SPEAKS.test(label.textContent)) set(field, "aria-label", tipOf(field));
 }
 
-/** Where a field is too narrow for what it says, the whole of it stands in its tooltip. */
+/**
+ * Where a field is too narrow for what it says, the whole of it stands in its tooltip.
+ * @param {Field} field
+ * @param {CanvasRenderingContext2D} pen
+ */
 function tellWhole(field, pen) {
   const own = tipOf(field);
   const words = (field.matches("select") ? field.selectedOptions[0]?.text : field.value || field.placeholder) ?? "";
@@ -66,34 +103,47 @@ function tellWhole(field, pen) {
   tips.set(field, { own, now: title });
 }
 
+/** @param {Element} header */
 function nameHeader(header) {
   set(header, "role", "button");
   set(header, "tabindex", "0");
-  set(header, "aria-expanded", String(header.parentElement.classList.contains(OPEN)));
+  set(header, "aria-expanded", String(header.parentElement?.classList.contains(OPEN)));
 }
 
-/** Bars are clicked with the mouse only; the table and the field beside them say and do the same. */
+/**
+ * Bars are clicked with the mouse only; the table and the field beside them say and do the same.
+ * @param {Element} figure
+ */
 function nameFigure(figure) {
   const words = figure.previousElementSibling?.textContent.trim();
   set(figure, "role", "img");
   set(figure, "aria-label", words ? `Bar chart: ${words}` : "Bar chart");
 }
 
-/** What scrolls must be reached by the keyboard, and what does not is no stop. */
+/**
+ * What scrolls must be reached by the keyboard, and what does not is no stop.
+ * @param {Element} legend
+ */
 function nameLegend(legend) {
   if (legend.scrollHeight > legend.clientHeight + 1) set(legend, "tabindex", "0");
   else legend.removeAttribute("tabindex");
 }
 
+/** @param {KeyboardEvent} event */
 function pressHeader(event) {
-  if (!event.target.matches(HEADER) || !["Enter", " "].includes(event.key)) return;
-  event.target.click();
+  const header = /** @type {HTMLElement} */ (event.target);
+  if (!header.matches(HEADER) || !["Enter", " "].includes(event.key)) return;
+  header.click();
   event.preventDefault();
   event.stopPropagation();
 }
 
-/** Keeps the tallest that each of some lines has been, until the width changes. */
+/**
+ * Keeps the tallest that each of some lines has been, until the width changes.
+ * @param {Element} root
+ */
 function createKeeper(root) {
+  /** @type {Set<HTMLElement>} */
   const hosts = new Set();
   let width = 0;
   return () => {
@@ -101,7 +151,9 @@ function createKeeper(root) {
     if (now !== width) hosts.forEach((host) => (host.style.minHeight = ""));
     width = now;
     for (const line of root.querySelectorAll(KEEPS)) {
+      /** @type {HTMLElement | null} */
       const host = line.closest(".segcam-findings") ?? line.closest(".jupyter-widgets"); // its buttons follow its text
+      if (!host) continue;
       hosts.add(host);
       const height = Math.ceil(host.getBoundingClientRect().height);
       if (height > (parseFloat(host.style.minHeight) || 0)) host.style.minHeight = `${height}px`;
@@ -109,7 +161,11 @@ function createKeeper(root) {
   };
 }
 
-/** Speaks the sentence once it stays as it is. */
+/**
+ * Speaks the sentence once it stays as it is.
+ * @param {Element} root
+ * @param {HTMLElement} live
+ */
 function createSpeaker(root, live) {
   let [last, timer] = ["", 0];
   return {
@@ -128,6 +184,8 @@ function createSpeaker(root, live) {
  * JupyterLab keeps the comm of a closed widget for as long as the kernel lives (its comms listen to the kernel's status and
  * never stop), the comm keeps the widget's model, and the model its view with all elements. So, with the close, the comm is
  * made to forget the model.
+ * @param {WidgetManager} manager
+ * @param {string} id
  */
 async function letGo(manager, id) {
   const gone = await manager.get_model(id);
@@ -138,6 +196,7 @@ async function letGo(manager, id) {
 }
 const nothing = () => {}; // out here: a function keeps what is around it
 
+/** @type {Widget<PageTraits>} */
 export default {
   initialize({ model }) {
     const forget = () => model.get("leaving").forEach((id) => letGo(model.widget_manager, id).catch(() => {}));
@@ -146,22 +205,26 @@ export default {
   },
   render({ model, el }) {
     const stop = new AbortController();
-    let [timer, work] = [0, null];
+    let timer = 0;
+    let work = () => {}; // from start on
     const live = document.createElement("div");
     live.className = "segcam-spoken";
     live.setAttribute("role", "status");
     el.append(live);
 
-    const pen = document.createElement("canvas").getContext("2d"); // measures text
+    // measures text
+    const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
     const later = () => (timer ||= setTimeout(work, 60)); // a drag changes much, and nothing that is named here
     const mutations = new MutationObserver(later);
     const sizes = new ResizeObserver(([{ target }]) => {
       target.classList.toggle("segcam-narrow", target.clientWidth < ONE_COLUMN); // now: before it is painted
       later();
     });
+    /** @type {ReturnType<typeof createSpeaker> | null} */
     let speaker = null;
     function start() {
       timer = 0;
+      /** @type {HTMLElement | null} */
       const root = el.closest(".segcam-explorer");
       if (!root) return (timer = setTimeout(start, 60)); // not on the page yet
       const keep = createKeeper(root);
@@ -170,7 +233,9 @@ export default {
         timer = 0;
         const texts = model.get("slider_texts");
         root.querySelectorAll(".noUi-handle").forEach((handle) => nameSlider(handle, texts));
-        for (const field of root.querySelectorAll(FIELDS)) {
+        /** @type {NodeListOf<Field>} */
+        const fields = root.querySelectorAll(FIELDS);
+        for (const field of fields) {
           nameField(field);
           tellWhole(field, pen);
         }
@@ -179,7 +244,7 @@ export default {
         root.querySelectorAll(".bqplot.figure").forEach(nameFigure);
         root.querySelectorAll(".segcam-legend").forEach(nameLegend);
         keep();
-        speaker.listen();
+        speaker?.listen();
       };
       root.addEventListener("keydown", pressHeader, { signal: stop.signal });
       root.addEventListener("change", later, { signal: stop.signal });

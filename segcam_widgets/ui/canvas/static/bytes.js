@@ -1,19 +1,33 @@
 // Raw bytes from the kernel, and numbers printed for people.
 
-/** A trait's bytes as Uint8Array; ipywidgets hands over a DataView, a test may hand over an ArrayBuffer. */
-function bytesOf(data) {
+/** @import { Bytes, Heat, Labels, Mask, Packed, PackedHeat, PackedLabels } from "./types.d.ts" */
+
+/**
+ * A trait's bytes as Uint8Array; ipywidgets hands over a DataView, a test may hand over an ArrayBuffer.
+ * @param {Bytes | null | undefined} data
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function bytesOf(data) {
   if (!data) return new Uint8Array(0);
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** The same bytes at an address that typed arrays of any width accept. */
-function alignedBuffer(data) {
+/**
+ * The same bytes at an address that typed arrays of any width accept.
+ * @param {Bytes} data
+ * @returns {ArrayBuffer}
+ */
+export function alignedBuffer(data) {
   const bytes = bytesOf(data);
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
 }
 
-/** IEEE half precision to a Number. */
+/**
+ * IEEE half precision to a Number.
+ * @param {number} half
+ * @returns {number}
+ */
 function halfToNumber(half) {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 0x1f;
@@ -23,8 +37,14 @@ function halfToNumber(half) {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+/** @type {Float32Array | null} */
 let HALVES = null; // all 65536 values, made when the first float16 map comes
 
+/**
+ * @param {Uint16Array} halves
+ * @param {number} scale
+ * @returns {Float32Array}
+ */
 function halvesToFloat32(halves, scale) {
   HALVES ??= Float32Array.from({ length: 65536 }, (_, i) => halfToNumber(i));
   const values = new Float32Array(halves.length);
@@ -33,10 +53,11 @@ function halvesToFloat32(halves, scale) {
 }
 
 /**
- * The heat trait as {height, width, values, low, high, seq}, or null where there is no map.
- * `low` and `high` are the extremes of the finite values (NaN where there are none).
+ * The heat trait at its own resolution, or null where there is no map.
+ * @param {PackedHeat | null} trait
+ * @returns {Heat | null}
  */
-function decodeHeat(trait) {
+export function decodeHeat(trait) {
   if (!trait || !trait.shape) return null;
   const [height, width] = trait.shape;
   const buffer = alignedBuffer(trait.data);
@@ -55,8 +76,12 @@ function decodeHeat(trait) {
   return { height, width, values, low, high, seq: trait.seq ?? 0 };
 }
 
-/** A label trait as {height, width, values, nothing}; `nothing` is the value of pixels without a class. */
-function decodeLabels(trait) {
+/**
+ * A label trait, or null where there is none.
+ * @param {PackedLabels | null} trait
+ * @returns {Labels | null}
+ */
+export function decodeLabels(trait) {
   if (!trait || !trait.shape) return null;
   const [height, width] = trait.shape;
   const wide = trait.dtype === "uint16";
@@ -65,8 +90,12 @@ function decodeLabels(trait) {
   return { height, width, values, nothing: wide ? 65535 : 255 };
 }
 
-/** A packed mask (numpy.packbits, most significant bit first) as {height, width, values} of zeros and ones. */
-function decodeMask(trait) {
+/**
+ * A packed mask (numpy.packbits, most significant bit first) as zeros and ones.
+ * @param {Packed | null} trait
+ * @returns {Mask | null}
+ */
+export function decodeMask(trait) {
   if (!trait || !trait.shape) return null;
   const [height, width] = trait.shape;
   const bits = bytesOf(trait.data);
@@ -77,8 +106,12 @@ function decodeMask(trait) {
   return { height, width, values };
 }
 
-/** A number for people, as `signed` of core/numbers_in_words.py writes it: three significant digits, zero without a sign. */
-function signedNumber(value) {
+/**
+ * A number for people, as `signed` of core/numbers_in_words.py writes it: three significant digits, zero without a sign.
+ * @param {number} value
+ * @returns {string}
+ */
+export function signedNumber(value) {
   if (Number.isNaN(value)) return "no value";
   if (value === 0) return "0";
   const sign = value < 0 ? "-" : "+";

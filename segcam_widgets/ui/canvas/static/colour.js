@@ -1,14 +1,26 @@
 // From values to colours: the map is interpolated as numbers and only then coloured, never the other way round.
 
-const CLEAR = 0; // a fully transparent pixel
+import { alignedBuffer } from "./bytes.js";
 
-/** RGBA bytes as one Uint32 a colour, in the byte order that ImageData has on this machine. */
-function packedColours(data) {
+/** @import { Bytes, Colours, Grid, Look, Neighbours } from "./types.d.ts" */
+
+export const CLEAR = 0; // a fully transparent pixel
+
+/**
+ * RGBA bytes as one Uint32 a colour, in the byte order that ImageData has on this machine.
+ * @param {Bytes} data
+ * @returns {Colours}
+ */
+export function packedColours(data) {
   return new Uint32Array(alignedBuffer(data));
 }
 
-/** "#rrggbb" strings as packed opaque colours. */
-function packedPalette(names) {
+/**
+ * "#rrggbb" strings as packed opaque colours.
+ * @param {string[]} names
+ * @returns {Colours}
+ */
+export function packedPalette(names) {
   const bytes = new Uint8Array(names.length * 4);
   names.forEach((name, i) => {
     const rgb = parseInt(name.slice(1), 16);
@@ -17,19 +29,35 @@ function packedPalette(names) {
   return new Uint32Array(bytes.buffer);
 }
 
-/** Index into a table of `count` colours for a value in [-limit, limit]; outside values get the end colours. */
-function lutIndex(value, limit, count) {
+/**
+ * Index into a table of `count` colours for a value in [-limit, limit]; outside values get the end colours.
+ * @param {number} value
+ * @param {number} limit
+ * @param {number} count
+ * @returns {number}
+ */
+export function lutIndex(value, limit, count) {
   if (!(limit > 0)) return (count - 1) >> 1;
   const index = Math.round(((value + limit) / (2 * limit)) * (count - 1));
   return index < 0 ? 0 : index > count - 1 ? count - 1 : index;
 }
 
-/** Cell of `size` cells that the centre of each of `count` pixels lies in. */
-function nearestTable(count, size) {
+/**
+ * Cell of `size` cells that the centre of each of `count` pixels lies in.
+ * @param {number} count
+ * @param {number} size
+ * @returns {Int32Array}
+ */
+export function nearestTable(count, size) {
   return Int32Array.from({ length: count }, (_, i) => Math.min(size - 1, Math.floor(((i + 0.5) * size) / count)));
 }
 
-/** Bilinear neighbours of each pixel's centre: half-pixel centres, edges clamped. */
+/**
+ * Bilinear neighbours of each pixel's centre: half-pixel centres, edges clamped.
+ * @param {number} count
+ * @param {number} size
+ * @returns {Neighbours}
+ */
 function bilinearTable(count, size) {
   const low = new Int32Array(count);
   const high = new Int32Array(count);
@@ -43,8 +71,15 @@ function bilinearTable(count, size) {
   return { low, high, part };
 }
 
-/** The map's value at a place given as fractions of width and height; interpolated where `smooth`. */
-function valueAt(heat, smooth, across, down) {
+/**
+ * The map's value at a place given as fractions of width and height; interpolated where `smooth`.
+ * @param {Grid<Float32Array>} heat
+ * @param {boolean} smooth
+ * @param {number} across
+ * @param {number} down
+ * @returns {number}
+ */
+export function valueAt(heat, smooth, across, down) {
   const { height, width, values } = heat;
   if (!smooth) {
     const row = Math.min(height - 1, Math.max(0, Math.floor(down * height)));
@@ -60,12 +95,26 @@ function valueAt(heat, smooth, across, down) {
   return mix(upper, lower, y - r0);
 }
 
-/** Linear interpolation that leaves a neighbour of weight zero out, NaN included. */
+/**
+ * Linear interpolation that leaves a neighbour of weight zero out, NaN included.
+ * @param {number} a
+ * @param {number} b
+ * @param {number} part
+ * @returns {number}
+ */
 function mix(a, b, part) {
   return part === 0 ? a : part === 1 ? b : a + (b - a) * part;
 }
 
-/** One line of display values: row `i` of `rows` interpolated between two rows of cells, then along the line. */
+/**
+ * One line of display values: row `i` of `rows` interpolated between two rows of cells, then along the line.
+ * @param {Grid<Float32Array>} heat
+ * @param {Neighbours} rows
+ * @param {Neighbours} cols
+ * @param {number} i
+ * @param {Float64Array} upright room for a line of cells
+ * @param {Float64Array} line where the result goes
+ */
 function smoothLine(heat, rows, cols, i, upright, line) {
   const { width, values } = heat;
   const first = rows.low[i] * width;
@@ -76,24 +125,46 @@ function smoothLine(heat, rows, cols, i, upright, line) {
 }
 
 /**
+ * Gives what writes the display values of line `y`.
+ * @param {Grid<Float32Array>} heat
+ * @param {boolean} smooth
+ * @param {number} height
+ * @param {number} width
+ * @returns {(y: number, line: Float64Array) => void}
+ */
+function lineFiller(heat, smooth, height, width) {
+  if (smooth) {
+    const [rows, cols] = [bilinearTable(height, heat.height), bilinearTable(width, heat.width)];
+    const upright = new Float64Array(heat.width);
+    return (y, line) => smoothLine(heat, rows, cols, y, upright, line);
+  }
+  const [rows, cols] = [nearestTable(height, heat.height), nearestTable(width, heat.width)];
+  return (y, line) => {
+    for (let x = 0; x < width; x++) line[x] = heat.values[rows[y] * heat.width + cols[x]];
+  };
+}
+
+/**
  * Colour the map into `out` (Uint32, height x width display pixels).
  *
- * look: {lut (packed colours), limit, smooth, relu, fade}. `relu` leaves negative values out; `fade` makes a colour
- * the more transparent the nearer its value is to zero. NaN is transparent.
+ * `relu` leaves negative values out; `fade` makes a colour the more transparent the nearer its value is to zero. NaN is
+ * transparent.
+ * @param {Grid<Float32Array>} heat
+ * @param {Look} look
+ * @param {number} height
+ * @param {number} width
+ * @param {Colours} out
  */
-function colourHeat(heat, look, height, width, out) {
+export function colourHeat(heat, look, height, width, out) {
   const { lut, limit, relu, fade } = look;
   const colours = fade ? fadedColours(lut) : lut;
   const top = colours.length - 1;
   const gain = limit > 0 ? top / (2 * limit) : 0;
   const middle = top / 2;
-  const rows = look.smooth ? bilinearTable(height, heat.height) : nearestTable(height, heat.height);
-  const cols = look.smooth ? bilinearTable(width, heat.width) : nearestTable(width, heat.width);
-  const upright = new Float64Array(heat.width);
+  const fillLine = lineFiller(heat, look.smooth, height, width);
   const line = new Float64Array(width);
   for (let y = 0; y < height; y++) {
-    if (look.smooth) smoothLine(heat, rows, cols, y, upright, line);
-    else for (let x = 0; x < width; x++) line[x] = heat.values[rows[y] * heat.width + cols[x]];
+    fillLine(y, line);
     let at = y * width;
     for (let x = 0; x < width; x++, at++) {
       const v = line[x];
@@ -107,8 +178,12 @@ function colourHeat(heat, look, height, width, out) {
   }
 }
 
-/** The same colours with opacity growing from 0 at the middle (zero) to 1 at both ends. */
-function fadedColours(lut) {
+/**
+ * The same colours with opacity growing from 0 at the middle (zero) to 1 at both ends.
+ * @param {Colours} lut
+ * @returns {Colours}
+ */
+export function fadedColours(lut) {
   const bytes = new Uint8Array(lut.slice().buffer);
   const middle = (lut.length - 1) / 2;
   for (let i = 0; i < lut.length; i++) bytes[i * 4 + 3] = Math.round((Math.abs(i - middle) / middle) * 255);

@@ -1,9 +1,29 @@
 // What a press, a drag and a release mean for the chosen tool. Knows neither mouse nor keyboard: both call it.
 
-/** A tool's way of drawing: "freehand", "rectangle", "brush" drag; "polygon" clicks; "point" is done at once; "move". */
+import {
+  bentShape, bounds, clampPoint, distance, handlesOf, hitHandle, hitTest, insidePolygon, isPointKind, movedShape,
+  polygonArea, rounded, simplify,
+} from "./geometry.js";
+
+/** @import { Drawing, DrawingHost, Gesture, Op, Point, Shape } from "./types.d.ts" */
+
+/** @type {Set<Gesture>} */
 const DRAGS = new Set(["freehand", "rectangle", "brush", "move"]);
 
-/** The finished form of what was drawn, or null where it is too small to be meant. `unit`: image pixels a CSS pixel. */
+/**
+ * What is being drawn; or moved: then `original` is the shape as it was, `index` its place, `start` where it was taken,
+ * `handle` the handle that is held, -1: the whole shape. `rubber` is where the next point of a polygon would come.
+ * @typedef {{ how: Exclude<Gesture, "move">, shape: Shape, rubber?: Point | null }} Sketch
+ * @typedef {{ how: "move", shape: Shape, original: Shape, index: number, start: Point, handle: number }} Move
+ */
+
+/**
+ * The finished form of what was drawn, or null where it is too small to be meant. `unit`: image pixels a CSS pixel.
+ * @param {Gesture} how
+ * @param {Shape} shape
+ * @param {number} unit
+ * @returns {Shape | null}
+ */
 function finishedShape(how, shape, unit) {
   const least = Math.min(0.999, 2 * unit);
   const points = how === "freehand" || how === "brush" ? simplify(shape.points, unit / 2) : shape.points;
@@ -17,41 +37,75 @@ function finishedShape(how, shape, unit) {
   return { ...shape, points: rounded(points) };
 }
 
-/** A place on the shape, away from its handles, where the keyboard can pick it up. */
+/**
+ * The points of what is being drawn, with the place that a polygon's next point would have.
+ * @param {Sketch | Move} gesture
+ * @returns {Point[]}
+ */
+function pointsSoFar(gesture) {
+  const { points } = gesture.shape;
+  return gesture.how !== "move" && gesture.rubber ? [...points, gesture.rubber] : points;
+}
+
+/**
+ * A place on the shape, away from its handles, where the keyboard can pick it up.
+ * @param {Shape} shape
+ * @returns {Point}
+ */
 function gripOf(shape) {
   const { points } = shape;
   if (shape.kind === "brush" || isPointKind(shape.kind)) return points[points.length >> 1];
   const [left, top, right, bottom] = bounds(points);
+  /** @type {Point} */
   const centre = [(left + right) / 2, (top + bottom) / 2];
   if (shape.kind === "rectangle" || insidePolygon(centre, points)) return centre;
   return [(points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2];
 }
 
 /**
- * host: {history, how(), tool(), radius(), size() -> [h', w'], unit(), say(words), refresh()}.
  * A `reach` is how near counts as "on it", in image pixels; larger for a finger than for a mouse.
+ * @param {DrawingHost} host
+ * @returns {Drawing}
  */
-function createDrawing(host) {
+export function createDrawing(host) {
   const { history } = host;
+  /** @type {Sketch | Move | null} */
   let gesture = null;
   let selected = -1;
   let hovered = -1;
 
   const changed = () => host.refresh();
   function sendDraft() {
-    const { how, shape, rubber, index } = gesture;
-    const points = rubber ? [...shape.points, rubber] : shape.points;
-    const draft = finishedShape(how, { ...shape, points }, host.unit());
-    if (draft && index !== undefined) draft.index = index;
+    if (!gesture) return;
+    const { how, shape } = gesture;
+    const draft = finishedShape(how, { ...shape, points: pointsSoFar(gesture) }, host.unit());
+    if (draft && gesture.how === "move") draft.index = gesture.index;
     history.draft(draft);
   }
-  function begin(p, op) {
-    const how = host.how();
+  /** @type {(current: Sketch | Move, p: Point) => void} */
+  function extend(current, p) {
+    const { shape } = current;
+    if (current.how === "move") {
+      const { original, start, handle } = current;
+      current.shape =
+        handle >= 0 ? bentShape(original, handle, p) : movedShape(original, p[0] - start[0], p[1] - start[1], host.size());
+    } else if (current.how === "polygon") current.rubber = p;
+    else if (current.how === "rectangle") shape.points[1] = p;
+    else if (distance(p, shape.points[shape.points.length - 1]) > 0) shape.points.push(p);
+  }
+  /** @type {(how: Sketch["how"], p: Point, op: Op) => void} */
+  function begin(how, p, op) {
+    /** @type {Shape} */
     const shape = { kind: host.tool(), points: [p], op };
     if (how === "brush") shape.radius = host.radius();
     if (how === "rectangle") shape.points.push(p);
     gesture = { how, shape };
   }
+  /**
+   * @param {Point} p
+   * @param {number} reach
+   * @returns {boolean}
+   */
   function pickUp(p, reach) {
     const shapes = history.shapes();
     const under = hitTest(shapes, p, reach);
@@ -63,20 +117,31 @@ function createDrawing(host) {
     host.say(`${shape.kind} picked up`);
     return true;
   }
+  /**
+   * @param {Point} p
+   * @param {Op} op
+   * @param {number} reach
+   */
   function pressPolygon(p, op, reach) {
-    if (!gesture) return begin(p, op);
+    if (gesture?.how !== "polygon") return begin("polygon", p, op);
     const { points } = gesture.shape;
-    const closes = distance(p, points[0]) <= reach || distance(p, points.at(-1)) <= reach / 2;
+    const last = points[points.length - 1];
+    const closes = distance(p, points[0]) <= reach || distance(p, last) <= reach / 2;
     if (closes && points.length > 2) return finish();
-    if (distance(p, points.at(-1)) > 0) points.push(p);
+    if (distance(p, last) > 0) points.push(p);
     gesture.rubber = null;
     host.say(`point ${points.length}`);
     sendDraft();
   }
+  /**
+   * @param {Shape} shape
+   * @param {string} words
+   */
   function commit(shape, words) {
     history.commit([...history.shapes(), shape]);
     host.say(words);
   }
+  /** @param {Move} move */
   function drop({ shape, original, index }) {
     if (shape === original) return history.draft(null);
     history.commit(history.shapes().map((other, i) => (i === index ? shape : other)));
@@ -111,9 +176,8 @@ function createDrawing(host) {
     dragging: () => gesture !== null && DRAGS.has(gesture.how),
     finish,
     cancel,
-    /** Begin, place a point, or (with a drag under way, from the keyboard) end. Returns whether something was there. */
-    press(p, op, reach) {
-      p = clampPoint(p, host.size());
+    press(place, op, reach) {
+      const p = clampPoint(place, host.size());
       if (gesture && DRAGS.has(gesture.how)) {
         finish();
         return true;
@@ -124,33 +188,21 @@ function createDrawing(host) {
       else if (how === "point") commit({ kind: host.tool(), points: rounded([p]), op }, `${host.tool()}: ${op}`);
       else if (how === "polygon") pressPolygon(p, op, reach);
       else {
-        begin(p, op);
+        begin(how, p, op);
         sendDraft();
       }
       changed();
       return found;
     },
-    /** The pointer or crosshair moves on while a shape is drawn or moved. */
     drag(places) {
       if (!gesture) return;
-      const { how, shape, original, start, handle } = gesture;
-      for (const place of places) {
-        const p = clampPoint(place, host.size());
-        if (how === "polygon") gesture.rubber = p;
-        else if (how === "rectangle") shape.points[1] = p;
-        else if (how !== "move") {
-          if (distance(p, shape.points.at(-1)) > 0) shape.points.push(p);
-        } else if (handle >= 0) gesture.shape = bentShape(original, handle, p);
-        else gesture.shape = movedShape(original, p[0] - start[0], p[1] - start[1], host.size());
-      }
+      for (const place of places) extend(gesture, clampPoint(place, host.size()));
       sendDraft();
       changed();
     },
-    /** The button or finger is lifted: a drag ends, a polygon goes on. */
     release() {
       if (gesture && DRAGS.has(gesture.how)) finish();
     },
-    /** Take back the last point of a polygon. */
     back() {
       if (gesture?.how !== "polygon") return cancel();
       gesture.shape.points.pop();
@@ -163,7 +215,6 @@ function createDrawing(host) {
       hovered = p && host.how() === "move" && !gesture ? hitTest(history.shapes(), p, reach) : -1;
       return hovered >= 0;
     },
-    /** Select the next shape and answer where to pick it up; null where there is none. */
     next() {
       const shapes = history.shapes();
       if (!shapes.length) return null;
@@ -178,7 +229,6 @@ function createDrawing(host) {
       changed();
       return was;
     },
-    /** Delete the selected shape, or all. */
     remove() {
       if (selected >= 0 && host.how() === "move") {
         const gone = selected;
@@ -188,13 +238,11 @@ function createDrawing(host) {
       } else if (history.clear()) host.say("cleared");
       changed();
     },
-    /** Shapes changed from elsewhere: what was being moved may be gone. */
     sync() {
       if (gesture?.how === "move" && history.shapes()[gesture.index] !== gesture.original) gesture = null;
       if (selected >= history.shapes().length) selected = -1;
       hovered = -1;
     },
-    /** The tool changed: a polygon that is one is kept, anything else ends. */
     leave() {
       if (gesture?.how === "polygon" && finishedShape("polygon", gesture.shape, host.unit())) finish();
       else cancel();
@@ -202,19 +250,17 @@ function createDrawing(host) {
     },
     scene() {
       const shapes = history.shapes();
-      const moving = gesture?.how === "move";
-      const marked = host.how() === "move" ? (moving ? gesture.index : hovered >= 0 ? hovered : selected) : -1;
-      const active = gesture && { ...gesture.shape };
-      if (gesture?.rubber) active.points = [...active.points, gesture.rubber];
+      const move = gesture?.how === "move" ? gesture : null;
+      const marked = host.how() === "move" ? (move ? move.index : hovered >= 0 ? hovered : selected) : -1;
       return {
         shapes,
-        active,
+        active: gesture && { ...gesture.shape, points: pointsSoFar(gesture) },
         open: gesture !== null && (gesture.how === "freehand" || gesture.how === "polygon"),
         placed: gesture?.how === "polygon" ? gesture.shape.points : null,
-        replaced: moving ? gesture.index : -1,
+        replaced: move ? move.index : -1,
         selected: marked,
-        handles: marked >= 0 && shapes[marked] ? handlesOf(moving ? gesture.shape : shapes[marked]) : null,
-        hot: moving ? gesture.handle : -1,
+        handles: marked >= 0 && shapes[marked] ? handlesOf(move ? move.shape : shapes[marked]) : null,
+        hot: move ? move.handle : -1,
       };
     },
   };

@@ -1,9 +1,22 @@
 // Points and shapes in display-image pixels: x to the right, y down, whole numbers at pixel corners.
 
-function distance(a, b) {
+/** @import { Box, Point, Shape, Size } from "./types.d.ts" */
+
+/**
+ * @param {Point} a
+ * @param {Point} b
+ * @returns {number}
+ */
+export function distance(a, b) {
   return Math.hypot(a[0] - b[0], a[1] - b[1]);
 }
 
+/**
+ * @param {Point} p
+ * @param {Point} a
+ * @param {Point} b
+ * @returns {number}
+ */
 function distanceToSegment(p, a, b) {
   const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
   const squared = dx * dx + dy * dy;
@@ -12,16 +25,27 @@ function distanceToSegment(p, a, b) {
   return distance(p, [a[0] + along * dx, a[1] + along * dy]);
 }
 
+/**
+ * @param {Point} p
+ * @param {Point[]} points
+ * @param {boolean} closed
+ * @returns {number}
+ */
 function distanceToLine(p, points, closed) {
   if (points.length === 1) return distance(p, points[0]);
   let least = Infinity;
   for (let i = 1; i < points.length; i++) least = Math.min(least, distanceToSegment(p, points[i - 1], points[i]));
-  if (closed) least = Math.min(least, distanceToSegment(p, points.at(-1), points[0]));
+  if (closed) least = Math.min(least, distanceToSegment(p, points[points.length - 1], points[0]));
   return least;
 }
 
-/** Even-odd rule, the rule by which Python rasterises. */
-function insidePolygon(p, points) {
+/**
+ * Even-odd rule, the rule by which Python rasterises.
+ * @param {Point} p
+ * @param {Point[]} points
+ * @returns {boolean}
+ */
+export function insidePolygon(p, points) {
   let inside = false;
   for (let i = 0, j = points.length - 1; i < points.length; j = i++) {
     const [xi, yi] = points[i];
@@ -31,14 +55,19 @@ function insidePolygon(p, points) {
   return inside;
 }
 
-/** Ramer-Douglas-Peucker: the fewest of the points such that none lies further than `tolerance` from the line. */
-function simplify(points, tolerance) {
+/**
+ * Ramer-Douglas-Peucker: the fewest of the points such that none lies further than `tolerance` from the line.
+ * @param {Point[]} points
+ * @param {number} tolerance
+ * @returns {Point[]}
+ */
+export function simplify(points, tolerance) {
   if (points.length < 3) return points.slice();
   const keep = new Uint8Array(points.length);
   keep[0] = keep[points.length - 1] = 1;
   const open = [[0, points.length - 1]];
-  while (open.length) {
-    const [first, last] = open.pop();
+  for (let span = open.pop(); span; span = open.pop()) {
+    const [first, last] = span;
     let furthest = -1;
     let most = tolerance;
     for (let i = first + 1; i < last; i++) {
@@ -52,62 +81,108 @@ function simplify(points, tolerance) {
   return points.filter((_, i) => keep[i]);
 }
 
-/** Hundredths of a pixel are finer than any pointer and keep the messages short. */
-function rounded(points) {
+/**
+ * Hundredths of a pixel are finer than any pointer and keep the messages short.
+ * @param {Point[]} points
+ * @returns {Point[]}
+ */
+export function rounded(points) {
   return points.map(([x, y]) => [Math.round(x * 100) / 100, Math.round(y * 100) / 100]);
 }
 
-function clampPoint([x, y], [height, width]) {
+/**
+ * @param {Point} place
+ * @param {Size} size
+ * @returns {Point}
+ */
+export function clampPoint([x, y], [height, width]) {
   return [Math.max(0, Math.min(width, x)), Math.max(0, Math.min(height, y))];
 }
 
-/** [left, top, right, bottom] of points. */
-function bounds(points) {
+/**
+ * @param {Point[]} points
+ * @returns {Box}
+ */
+export function bounds(points) {
   const xs = points.map((p) => p[0]);
   const ys = points.map((p) => p[1]);
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
-function polygonArea(points) {
+/**
+ * @param {Point[]} points
+ * @returns {number}
+ */
+export function polygonArea(points) {
   let twice = 0;
   for (let i = 0, j = points.length - 1; i < points.length; j = i++)
     twice += points[j][0] * points[i][1] - points[i][0] * points[j][1];
   return Math.abs(twice) / 2;
 }
 
-/** The four corners of a rectangle given by two opposite ones, in the order top left, top right, bottom right, bottom left. */
-function corners([a, b]) {
+/**
+ * The four corners of a rectangle given by two opposite ones, in the order top left, top right, bottom right, bottom left.
+ * @param {Point[]} opposite
+ * @returns {Point[]}
+ */
+export function corners([a, b]) {
   const [left, top, right, bottom] = bounds([a, b]);
   return [[left, top], [right, top], [right, bottom], [left, bottom]];
 }
 
-/** Points by which a shape can be bent: the corners of a rectangle, the vertices of a polygon; freehand has too many. */
-function handlesOf(shape) {
+/**
+ * Points by which a shape can be bent: the corners of a rectangle, the vertices of a polygon; freehand has too many.
+ * @param {Shape} shape
+ * @returns {Point[]}
+ */
+export function handlesOf(shape) {
   if (shape.kind === "rectangle") return corners(shape.points);
   return shape.kind === "polygon" ? shape.points : [];
 }
 
-function isPointKind(kind) {
+/**
+ * @param {string} kind
+ * @returns {boolean}
+ */
+export function isPointKind(kind) {
   return kind === "segment" || kind === "pixel";
 }
 
-/** Is `p` on the shape, within `reach`? */
+/**
+ * Is `p` on the shape, within `reach`?
+ * @param {Shape} shape
+ * @param {Point} p
+ * @param {number} reach
+ * @returns {boolean}
+ */
 function hitsShape(shape, p, reach) {
   const { kind, points } = shape;
   if (isPointKind(kind)) return distance(p, points[0]) <= reach * 1.5;
-  if (kind === "brush") return distanceToLine(p, points, false) <= shape.radius + reach / 2;
+  if (kind === "brush") return distanceToLine(p, points, false) <= (shape.radius ?? 0) + reach / 2;
   const outline = kind === "rectangle" ? corners(points) : points;
   return insidePolygon(p, outline) || distanceToLine(p, outline, true) <= reach;
 }
 
-/** Index of the topmost shape under `p`, or -1. */
-function hitTest(shapes, p, reach) {
+/**
+ * Index of the topmost shape under `p`, or -1.
+ * @param {Shape[]} shapes
+ * @param {Point} p
+ * @param {number} reach
+ * @returns {number}
+ */
+export function hitTest(shapes, p, reach) {
   for (let i = shapes.length - 1; i >= 0; i--) if (hitsShape(shapes[i], p, reach)) return i;
   return -1;
 }
 
-/** Index of the handle under `p`, or -1. */
-function hitHandle(shape, p, reach) {
+/**
+ * Index of the handle under `p`, or -1.
+ * @param {Shape} shape
+ * @param {Point} p
+ * @param {number} reach
+ * @returns {number}
+ */
+export function hitHandle(shape, p, reach) {
   const handles = handlesOf(shape);
   let nearest = -1;
   handles.forEach((handle, i) => {
@@ -117,31 +192,54 @@ function hitHandle(shape, p, reach) {
   return nearest;
 }
 
-/** The shape moved by (dx, dy), held back so that what was inside the picture stays inside. */
-function movedShape(shape, dx, dy, [height, width]) {
+/**
+ * The shape moved by (dx, dy), held back so that what was inside the picture stays inside.
+ * @param {Shape} shape
+ * @param {number} dx
+ * @param {number} dy
+ * @param {Size} size
+ * @returns {Shape}
+ */
+export function movedShape(shape, dx, dy, [height, width]) {
   const [left, top, right, bottom] = bounds(shape.points);
   const across = Math.max(Math.min(0, -left), Math.min(Math.max(0, width - right), dx));
   const down = Math.max(Math.min(0, -top), Math.min(Math.max(0, height - bottom), dy));
   return { ...shape, points: rounded(shape.points.map(([x, y]) => [x + across, y + down])) };
 }
 
-/** The shape with one of its handles dragged to `p`. */
-function bentShape(shape, handle, p) {
+/**
+ * The shape with one of its handles dragged to `p`.
+ * @param {Shape} shape
+ * @param {number} handle
+ * @param {Point} p
+ * @returns {Shape}
+ */
+export function bentShape(shape, handle, p) {
   if (shape.kind === "rectangle") return { ...shape, points: rounded([corners(shape.points)[(handle + 2) % 4], p]) };
   return { ...shape, points: rounded(shape.points.map((q, i) => (i === handle ? p : q))) };
 }
 
-/** Row and column of the pixel of an (height, width) grid at a place given as fractions; the far edge belongs inside. */
-function cellAt([height, width], across, down) {
+/**
+ * Row and column of the pixel of an (height, width) grid at a place given as fractions; the far edge belongs inside.
+ * @param {Size} size
+ * @param {number} across
+ * @param {number} down
+ * @returns {[row: number, col: number]}
+ */
+export function cellAt([height, width], across, down) {
   const row = Math.max(0, Math.min(height - 1, Math.floor(down * height)));
   return [row, Math.max(0, Math.min(width - 1, Math.floor(across * width)))];
 }
 
 /**
  * Size on the page: small pictures grow by whole steps (halves below three), large ones shrink to what there is.
- * Returns {scale, width, height} in CSS pixels.
+ * @param {Size} size
+ * @param {number} available
+ * @param {number} most
+ * @param {number} tallest
+ * @returns {{ scale: number, width: number, height: number }} in CSS pixels
  */
-function fitSize([height, width], available, most, tallest) {
+export function fitSize([height, width], available, most, tallest) {
   let scale = Math.min(Math.min(available, most) / width, tallest / height);
   if (scale >= 3) scale = Math.floor(scale);
   else if (scale >= 1) scale = Math.floor(scale * 2) / 2;

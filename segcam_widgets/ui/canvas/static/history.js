@@ -1,19 +1,26 @@
 // The shapes of one model, their undo history, and the messages about them. Shared by all views of the model.
 
+/** @import { CanvasModel, History, Shape } from "./types.d.ts" */
+
 const LONGEST_HISTORY = 200;
 
 /**
- * Returns {attach, shapes, commit, draft, undo, redo, clear, canUndo, canRedo, subscribe, detach}.
- *
  * Shapes set from Python are a step like any other and can be undone; a new picture starts a new history.
+ * @returns {History}
  */
-function createHistory() {
-  let model = null;
+export function createHistory() {
+  /** @type {CanvasModel} */
+  let model; // from attach on
+  /** @type {Shape[]} */
   let last = [];
   let frame = 0;
-  let waiting; // the draft that the next frame will send
+  /** @type {Shape | null} */
+  let waiting = null; // the draft that the next frame will send
+  /** @type {Shape[][]} */
   const past = [];
+  /** @type {Shape[][]} */
   const future = [];
+  /** @type {Set<() => void>} */
   const listeners = new Set();
   const tell = () => listeners.forEach((listener) => listener());
   const shapes = () => model.get("shapes") ?? [];
@@ -34,7 +41,10 @@ function createHistory() {
     if (past.length > LONGEST_HISTORY) past.shift();
     future.length = 0;
   }
-  /** Finished shapes and the end of the draft travel in one message. */
+  /**
+   * Finished shapes and the end of the draft travel in one message.
+   * @param {Shape[]} next
+   */
   function send(next) {
     cancelAnimationFrame(frame);
     frame = 0;
@@ -49,10 +59,12 @@ function createHistory() {
     model.set("draft", waiting);
     model.save_changes();
   }
+  /** @type {(from: Shape[][], to: Shape[][]) => boolean} */
   function step(from, to) {
-    if (!from.length) return false;
+    const next = from.pop();
+    if (!next) return false;
     to.push(last);
-    send(from.pop());
+    send(next);
     return true;
   }
   return {
@@ -72,7 +84,6 @@ function createHistory() {
       remember();
       send(next);
     },
-    /** The outline on its way: at most one message a frame, and ipywidgets keeps one in flight. */
     draft(shape) {
       waiting = shape;
       frame ||= requestAnimationFrame(sendDraft);

@@ -1,10 +1,22 @@
 // Mouse, touch, pen and keyboard, turned into the presses and drags of drawing.js.
 
+import { clampPoint } from "./geometry.js";
+
+/** @import { KeyHost, Op, Point, PointerHost } from "./types.d.ts" */
+
+/** @type {Record<string, number>} */
 const REACH = { mouse: 8, pen: 10, touch: 18 }; // CSS pixels that count as "on it"
+/** @type {Record<string, Point>} */
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+/** @type {Record<string, Op>} */
 const OP_KEYS = { "+": "add", "-": "subtract", i: "intersect" };
 
-/** Alt subtracts and Shift intersects while held; otherwise the chosen operation. */
+/**
+ * Alt subtracts and Shift intersects while held; otherwise the chosen operation.
+ * @param {MouseEvent | KeyboardEvent} event
+ * @param {Op} chosen
+ * @returns {Op}
+ */
 function heldOp(event, chosen) {
   if (event.altKey) return "subtract";
   return event.shiftKey ? "intersect" : chosen;
@@ -12,12 +24,21 @@ function heldOp(event, chosen) {
 
 /**
  * Pointer events on the drawing canvas.
- * host: {drawing, place(event) -> [x, y], unit(), op(), pointAt(place | null), arrive()}
+ * @param {HTMLCanvasElement} canvas
+ * @param {PointerHost} host
+ * @param {AbortSignal} signal
  */
-function listenToPointer(canvas, host, signal) {
+export function listenToPointer(canvas, host, signal) {
   const { drawing } = host;
+  /** @type {number | null} */
   let held = null; // the pointer that draws; others are left alone
+  /**
+   * @template {keyof HTMLElementEventMap} Name
+   * @param {Name} name
+   * @param {(event: HTMLElementEventMap[Name]) => void} listener
+   */
   const on = (name, listener) => canvas.addEventListener(name, listener, { signal });
+  /** @type {(event: PointerEvent) => number} */
   const reachOf = (event) => (REACH[event.pointerType] ?? REACH.mouse) * host.unit();
 
   on("pointerdown", (event) => {
@@ -60,21 +81,29 @@ function listenToPointer(canvas, host, signal) {
   });
 }
 
-/** Does a key belong to the page or the browser, not to a focused drawing area? */
-function isForeign(event) {
+/**
+ * Does a key belong to the page or the browser, not to a focused drawing area?
+ * @param {KeyboardEvent} event
+ * @returns {boolean}
+ */
+export function isForeign(event) {
   if (event.key === "Tab" || /^F\d+$/.test(event.key)) return true;
   return (event.ctrlKey || event.metaKey) && !["z", "y", "enter", "backspace", "delete"].includes(event.key.toLowerCase());
 }
 
+/** @type {(place: Point) => Point} */
+const wholePoint = ([x, y]) => [Math.round(x), Math.round(y)];
+
 /**
  * Keys on the drawing canvas; answers whether the key was used.
- * host: {drawing, history, size(), unit(), op(), setOp(op), setTool(kind), toolKeys {key: kind}, growBrush(by),
- *        crosshair() -> place | null, aim(place | null)}
+ * @param {KeyboardEvent} event
+ * @param {KeyHost} host
+ * @returns {boolean}
  */
-function useKey(event, host) {
-  const { drawing, history } = host;
+export function useKey(event, host) {
+  const { drawing } = host;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const here = () => host.crosshair() ?? [host.size()[1] / 2, host.size()[0] / 2].map(Math.round);
+  const here = () => host.crosshair() ?? wholePoint([host.size()[1] / 2, host.size()[0] / 2]);
   if (event.ctrlKey || event.metaKey) {
     if (key === "y" || (key === "z" && event.shiftKey)) host.redo();
     else if (key === "z") host.undo();
@@ -94,7 +123,7 @@ function useKey(event, host) {
     host.aim(place);
     const found = drawing.press(place, heldOp(event, host.op()), 5 * host.unit());
     const grip = found ? null : drawing.next();
-    if (grip) host.aim(clampPoint(grip.map(Math.round), host.size()));
+    if (grip) host.aim(clampPoint(wholePoint(grip), host.size()));
   } else if (key === "Enter") drawing.finish();
   else if (key === "Escape") drawing.cancel() || drawing.deselect() || host.aim(null);
   else if (key === "Backspace" && drawing.busy()) drawing.back();

@@ -1,8 +1,19 @@
 // The stack of canvases: reads the model's layers, keeps them decoded, repaints what changed, once a frame.
 
+import { bytesOf, decodeHeat, decodeLabels, decodeMask } from "./bytes.js";
+import { colourHeat, packedColours, packedPalette } from "./colour.js";
+import { fitSize } from "./geometry.js";
+import { colourLabels, hatchLabels, outlineMask, paintImage, paintPixels, resizeCanvas, wipe } from "./layers.js";
+import { make } from "./toolbar.js";
+
+/** @import { CanvasModel, CanvasTraits, Fill, Layers, Look, Picture, Size } from "./types.d.ts" */
+
 const MOST_PIXELS = 4e6; // device pixels of a layer; a larger screen gets the same picture, a little softer
+/** @type {Size} */
 const WITHOUT_IMAGE = [240, 320];
 // which layers must be painted again when a trait changes; opacity and visibility are left to the style sheet
+/** @typedef {"image" | "labels" | "heat" | "truth" | "region"} Layer */
+/** @type {Partial<Record<keyof CanvasTraits, Layer[]>>} */
 const REPAINTS = {
   labels: ["labels"],
   truth: ["truth"],
@@ -17,23 +28,32 @@ const REPAINTS = {
   region_visible: ["region"],
   dim_outside: ["region"],
 };
+const OVERLAYS = /** @type {const} */ (["labels", "truth", "heat"]); // with an opacity each
+/** @type {Layer[]} */
 const LAYERS = ["image", "labels", "heat", "truth", "region"]; // bottom to top; the line art stays above the map
 
 /**
- * Returns {stage, canvas, touch(trait), layout(available), size(), scale(), ratio(), data, look(), stop()}.
- * `painted()` is called after every repaint.
+ * @param {CanvasModel} model
+ * @param {() => void} painted called after every repaint
+ * @returns {Picture}
  */
-function createPicture(model, painted) {
+export function createPicture(model, painted) {
   const stage = make("div", "sc-stage");
-  const layers = {};
-  for (const name of LAYERS) {
-    layers[name] = make("canvas", `sc-layer sc-${name}`, { "aria-hidden": "true" });
-    stage.append(layers[name]);
-  }
+  const newLayer = (/** @type {Layer} */ name) => make("canvas", `sc-layer sc-${name}`, { "aria-hidden": "true" });
+  const layers = {
+    image: newLayer("image"),
+    labels: newLayer("labels"),
+    heat: newLayer("heat"),
+    truth: newLayer("truth"),
+    region: newLayer("region"),
+  };
+  stage.append(...LAYERS.map((name) => layers[name]));
   const canvas = make("canvas", "sc-layer sc-draw", { tabindex: "0", role: "application" });
   stage.append(canvas);
 
+  /** @type {Layers} */
   const data = { bitmap: null, heat: null, labels: null, truth: null, mask: null };
+  /** @type {Set<Layer>} */
   const dirty = new Set();
   let decoding = 0; // number of the image that is being decoded, 0 when none is
   let images = 0;
@@ -43,7 +63,9 @@ function createPicture(model, painted) {
   let available = 0;
   let stopped = false;
 
+  /** @type {() => Size} */
   const shape = () => (data.bitmap ? [data.bitmap.height, data.bitmap.width] : WITHOUT_IMAGE);
+  /** @type {() => Look} */
   const look = () => ({
     lut: packedColours(model.get("lut")),
     limit: model.get("vmax"),
@@ -51,30 +73,40 @@ function createPicture(model, painted) {
     relu: model.get("relu"),
     fade: model.get("fade"),
   });
+  /** @type {Partial<Record<keyof CanvasTraits, () => void>>} */
   const read = {
     heat: () => (data.heat = decodeHeat(model.get("heat"))),
     labels: () => (data.labels = decodeLabels(model.get("labels"))),
     truth: () => (data.truth = decodeLabels(model.get("truth"))),
     region_mask: () => (data.mask = decodeMask(model.get("region_mask"))),
   };
+  const palette = () => packedPalette(model.get("palette"));
+  /**
+   * @template Decoded
+   * @param {HTMLCanvasElement} target
+   * @param {Decoded | null} layer
+   * @param {(layer: Decoded, ...where: Parameters<Fill>) => void} fill
+   */
+  const paintOr = (target, layer, fill) =>
+    layer ? paintPixels(target, (o, h, w) => fill(layer, o, h, w)) : wipe(target);
+  /** @type {Record<Layer, (target: HTMLCanvasElement) => void>} */
   const paint = {
     image: (target) => paintImage(target, data.bitmap),
-    labels: (target) => paintOr(target, data.labels, (o, h, w) => colourLabels(data.labels, palette(), h, w, o)),
-    truth: (target) => paintOr(target, data.truth, (o, h, w) => hatchLabels(data.truth, palette(), h, w, o, ratio)),
+    labels: (target) => paintOr(target, data.labels, (labels, o, h, w) => colourLabels(labels, palette(), h, w, o)),
+    truth: (target) => paintOr(target, data.truth, (truth, o, h, w) => hatchLabels(truth, palette(), h, w, o, ratio)),
     heat(target) {
-      paintOr(target, data.heat, (o, h, w) => colourHeat(data.heat, look(), h, w, o));
-      if (data.heat) stage.dataset.heatSeq = data.heat.seq; // what is on the screen now, for whoever waits for it
+      paintOr(target, data.heat, (heat, o, h, w) => colourHeat(heat, look(), h, w, o));
+      if (data.heat) stage.dataset.heatSeq = String(data.heat.seq); // what is on the screen now, for whoever waits for it
       else delete stage.dataset.heatSeq;
     },
     region(target) {
       const [dim, outline] = [model.get("dim_outside"), model.get("region_visible")];
-      const shown = data.mask && (dim > 0 || outline);
-      paintOr(target, shown, (o, h, w) => outlineMask(data.mask, h, w, o, ratio, dim, outline));
+      const shown = dim > 0 || outline ? data.mask : null;
+      paintOr(target, shown, (mask, o, h, w) => outlineMask(mask, h, w, o, ratio, dim, outline));
     },
   };
-  const palette = () => packedPalette(model.get("palette"));
-  const paintOr = (target, there, fill) => (there ? paintPixels(target, fill) : wipe(target));
 
+  /** @type {(names: Layer[]) => void} */
   function request(names) {
     names.forEach((name) => dirty.add(name));
     if (!frame && !stopped) frame = requestAnimationFrame(repaint);
@@ -103,10 +135,9 @@ function createPicture(model, painted) {
     resize();
   }
   function showStyles() {
-    const visible = { labels: "labels_visible", truth: "truth_visible", heat: "heat_visible" };
-    for (const [name, trait] of Object.entries(visible)) {
-      layers[name].style.opacity = model.get(`${name}_opacity`);
-      layers[name].style.visibility = model.get(trait) ? "visible" : "hidden";
+    for (const name of OVERLAYS) {
+      layers[name].style.opacity = String(model.get(`${name}_opacity`));
+      layers[name].style.visibility = model.get(`${name}_visible`) ? "visible" : "hidden";
     }
   }
   function resize() {
@@ -133,7 +164,6 @@ function createPicture(model, painted) {
     scale: () => fit.width / shape()[1],
     ratio: () => ratio,
     width: () => fit.width,
-    /** A trait changed: decode it again if it is data, repaint what shows it. */
     touch(trait) {
       if (trait === "image") decode();
       else if (trait === "max_width" || trait === "max_height") resize();

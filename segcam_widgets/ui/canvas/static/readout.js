@@ -1,6 +1,17 @@
 // What is printed around the picture: the colour bar with its range, and the values under the pointer.
 
-/** The colours of the scale; with ReLU the negative half stays empty, as on the map. */
+import { signedNumber } from "./bytes.js";
+import { CLEAR, fadedColours, lutIndex } from "./colour.js";
+import { paintPixels } from "./layers.js";
+import { make } from "./toolbar.js";
+
+/** @import { Heat, Look, Readout, Scale } from "./types.d.ts" */
+
+/**
+ * The colours of the scale; with ReLU the negative half stays empty, as on the map.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Look} look
+ */
 function paintBar(canvas, look) {
   const { lut, limit, relu, fade } = look;
   const colours = fade ? fadedColours(lut) : lut;
@@ -13,7 +24,12 @@ function paintBar(canvas, look) {
   });
 }
 
-/** In words: what the map spans, and that some of it lies beyond the range. */
+/**
+ * In words: what the map spans, and that some of it lies beyond the range.
+ * @param {Heat | null} heat
+ * @param {number} limit
+ * @returns {string}
+ */
 function spanWords(heat, limit) {
   if (!heat) return "no map";
   if (Number.isNaN(heat.low)) return "the map has no finite value";
@@ -25,6 +41,7 @@ function spanWords(heat, limit) {
 /**
  * Keeps the space which an element has once taken, as long as its width stays. It is told of each size between layout and
  * painting: to ask would make the browser lay out the whole page once more for each move of the pointer.
+ * @param {HTMLElement} element
  */
 function keepSpace(element) {
   let [width, tallest] = [0, 0];
@@ -37,20 +54,20 @@ function keepSpace(element) {
   }).observe(element);
 }
 
-/** Returns {element, show(state), point(value | null)}; state: {heat, look, label}. */
-function createScale() {
+/** @returns {Scale} */
+export function createScale() {
   const element = make("div", "sc-scale");
   const head = make("div", "sc-scale-head");
   const [title, span] = [make("span", "sc-scale-title"), make("span", "sc-scale-span")];
   const frame = make("div", "sc-bar", { role: "img" });
   const canvas = make("canvas", "", { "aria-hidden": "true" });
   const mark = make("div", "sc-mark", { "aria-hidden": "true" });
-  const ends = make("div", "sc-ends", { "aria-hidden": "true" });
+  const row = make("div", "sc-ends", { "aria-hidden": "true" });
   const [low, zero, high] = [make("span"), make("span"), make("span")];
   head.append(title, span);
   frame.append(canvas, mark);
-  ends.append(low, zero, high);
-  element.append(head, frame, ends);
+  row.append(low, zero, high);
+  element.append(head, frame, row);
   [canvas.width, canvas.height] = [255, 1]; // stretched by the style sheet
   keepSpace(head);
   let limit = 0;
@@ -63,12 +80,13 @@ function createScale() {
       element.classList.toggle("sc-fade", look.fade);
       title.textContent = label;
       span.textContent = spanWords(heat, limit);
-      const over = (v) => heat && v > limit * (1 + 1e-6);
-      low.textContent = (over(-heat?.low) && !look.relu ? "\u2264 " : "") + signedNumber(-limit);
+      const most = limit * (1 + 1e-6);
+      low.textContent = (heat && -heat.low > most && !look.relu ? "\u2264 " : "") + signedNumber(-limit);
       zero.textContent = "0";
-      high.textContent = (over(heat?.high) ? "\u2265 " : "") + signedNumber(limit);
+      high.textContent = (heat && heat.high > most ? "\u2265 " : "") + signedNumber(limit);
       const hidden = look.relu ? "; negative values are not shown" : "";
-      frame.setAttribute("aria-label", `Colour scale from ${low.textContent} over 0 to ${high.textContent}${hidden}. ${span.textContent}`);
+      const ends = `from ${low.textContent} over 0 to ${high.textContent}`;
+      frame.setAttribute("aria-label", `Colour scale ${ends}${hidden}. ${span.textContent}`);
     },
     point(value) {
       const shown = value !== null && !Number.isNaN(value) && limit > 0;
@@ -78,7 +96,14 @@ function createScale() {
   };
 }
 
-/** A class as a coloured square and its name; names come from users and are only ever text. */
+/**
+ * A class as a coloured square and its name; names come from users and are only ever text.
+ * @param {string} role
+ * @param {number | null} index
+ * @param {string[]} palette
+ * @param {string[]} names
+ * @returns {HTMLElement}
+ */
 function classChip(role, index, palette, names) {
   const chip = make("span", "sc-chip");
   const swatch = make("span", "sc-swatch", { "aria-hidden": "true" });
@@ -90,8 +115,8 @@ function classChip(role, index, palette, names) {
   return chip;
 }
 
-/** Returns {element, show(state | null)}; state: {row, col, value, predicted, truth, palette, names, text}. */
-function createReadout() {
+/** @returns {Readout} */
+export function createReadout() {
   const element = make("div", "sc-readout");
   const [here, answer] = [make("div", "sc-here"), make("div", "sc-answer")];
   element.append(here, answer);

@@ -1,6 +1,13 @@
 // Shapes as lines on the topmost canvas: what is being drawn, what has been drawn, handles, crosshair, brush cursor.
 
+import { corners, isPointKind } from "./geometry.js";
+import { contextOf } from "./layers.js";
+
+/** @import { Op, Point, Scene, Shape } from "./types.d.ts" */
+
 // operations differ in colour and in dashes, so that they can be told apart without colour
+/** @typedef {{ colour: string, dash: number[] }} Style */
+/** @type {Record<Op, Style>} */
 const OPERATIONS = {
   add: { colour: "#ffd21f", dash: [] },
   subtract: { colour: "#ff7aa8", dash: [7, 4] },
@@ -9,6 +16,12 @@ const OPERATIONS = {
 const CASING = "rgba(0, 0, 0, 0.75)"; // under every line: visible on any ground
 const FAINT_CASING = "rgba(0, 0, 0, 0.3)";
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point[]} points
+ * @param {number} scale
+ * @param {boolean} closed
+ */
 function tracePoints(context, points, scale, closed) {
   context.beginPath();
   points.forEach(([x, y], i) => (i ? context.lineTo(x * scale, y * scale) : context.moveTo(x * scale, y * scale)));
@@ -16,7 +29,13 @@ function tracePoints(context, points, scale, closed) {
   if (closed) context.closePath();
 }
 
-/** Stroke the current path twice: a dark casing, then the colour. */
+/**
+ * Stroke the current path twice: a dark casing, then the colour.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Style} style
+ * @param {number} width
+ * @param {string} casing
+ */
 function strokeCased(context, style, width, casing = CASING) {
   context.lineJoin = context.lineCap = "round";
   context.setLineDash([]);
@@ -31,6 +50,12 @@ function strokeCased(context, style, width, casing = CASING) {
   context.setLineDash([]);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Shape} shape
+ * @param {number} scale
+ * @param {Style} style
+ */
 function drawPointShape(context, shape, scale, style) {
   const [x, y] = shape.points[0];
   context.beginPath();
@@ -45,12 +70,20 @@ function drawPointShape(context, shape, scale, style) {
   strokeCased(context, { ...style, dash: [] }, 2);
 }
 
-/** A brush stroke shows the band that it covers: filled while drawn, its centre line afterwards. */
+/**
+ * A brush stroke shows the band that it covers: filled while drawn, its centre line afterwards.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Shape} shape
+ * @param {number} scale
+ * @param {Style} style
+ * @param {boolean} active
+ * @param {string} casing
+ */
 function drawBrush(context, shape, scale, style, active, casing) {
   if (active) {
     tracePoints(context, shape.points, scale, false);
     context.lineCap = context.lineJoin = "round";
-    context.lineWidth = 2 * shape.radius * scale;
+    context.lineWidth = 2 * (shape.radius ?? 0) * scale;
     context.globalAlpha = 0.4;
     context.strokeStyle = style.colour;
     context.stroke();
@@ -63,6 +96,10 @@ function drawBrush(context, shape, scale, style, active, casing) {
 /**
  * One shape. `active` (being drawn or moved) tints its inside; finished shapes are lines only, because a tint would
  * change the colours of the map that they lie on; and `quiet` ones where the outline of their region is shown too.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Shape} shape
+ * @param {number} scale
+ * @param {{ active?: boolean, open?: boolean, selected?: boolean, quiet?: boolean }} options
  */
 function drawShape(context, shape, scale, { active = false, open = false, selected = false, quiet = false } = {}) {
   const style = OPERATIONS[shape.op] ?? OPERATIONS.add;
@@ -80,6 +117,12 @@ function drawShape(context, shape, scale, { active = false, open = false, select
   strokeCased(context, style, active || selected ? 2.5 : casing === CASING ? 1.5 : 1, casing);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point[]} points
+ * @param {number} scale
+ * @param {number} hot
+ */
 function drawHandles(context, points, scale, hot = -1) {
   points.forEach(([x, y], i) => {
     const reach = i === hot ? 6 : 4.5;
@@ -93,6 +136,11 @@ function drawHandles(context, points, scale, hot = -1) {
   });
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point} place
+ * @param {number} scale
+ */
 function drawCrosshair(context, [x, y], scale) {
   const [cx, cy] = [x * scale, y * scale];
   context.beginPath();
@@ -103,6 +151,12 @@ function drawCrosshair(context, [x, y], scale) {
   strokeCased(context, { colour: "#fff", dash: [] }, 1.5);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point} place
+ * @param {number} radius
+ * @param {number} scale
+ */
 function drawBrushCursor(context, [x, y], radius, scale) {
   context.beginPath();
   context.arc(x * scale, y * scale, Math.max(1, radius * scale), 0, 2 * Math.PI);
@@ -111,12 +165,13 @@ function drawBrushCursor(context, [x, y], radius, scale) {
 
 /**
  * Everything on the drawing canvas.
- *
- * scene: {shapes, quiet, selected, replaced, active, open, placed, handles, hot, brush, crosshair}; all places in
- * display-image pixels.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Scene} scene
+ * @param {number} scale CSS pixels an image pixel
+ * @param {number} ratio device pixels a CSS pixel
  */
-function paintDrawing(canvas, scene, scale, ratio) {
-  const context = canvas.getContext("2d");
+export function paintDrawing(canvas, scene, scale, ratio) {
+  const context = contextOf(canvas);
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);

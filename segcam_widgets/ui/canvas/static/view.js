@@ -1,20 +1,43 @@
 // One view of one canvas model: puts the parts together and lets each change reach the part that shows it.
 
+import { signedNumber } from "./bytes.js";
+import { valueAt } from "./colour.js";
+import { createDrawing } from "./drawing.js";
+import { cellAt } from "./geometry.js";
+import { isForeign, listenToPointer, useKey } from "./input.js";
+import { createPicture } from "./picture.js";
+import { createReadout, createScale } from "./readout.js";
+import { paintDrawing } from "./shapes.js";
+import { createToolbar, make } from "./toolbar.js";
+
+/** @import { CanvasModel, CanvasTraits, ChangeOf, DrawingHost, History, KeyHost, Labels } from "./types.d.ts" */
+/** @import { Point, PointerHost, Reading, Size, Tool, ToolbarHost } from "./types.d.ts" */
+
 const HELP =
   "Arrow keys move the crosshair, with Shift by 10 pixels. Space starts, places a point or finishes; Enter finishes; " +
   "Escape cancels; Backspace takes back a point. Alt subtracts and Shift intersects while drawing; the keys +, minus " +
   "and I choose that for good. Control Z undoes, Control Y redoes, Delete clears. Letters choose the tool: ";
 const QUIET = 250; // ms without movement before the crosshair's place is spoken
+/** @type {(keyof CanvasTraits)[]} */
 const DATA_TRAITS = [
-  ...["image", "labels", "truth", "palette", "heat", "lut", "vmax", "smooth", "relu", "fade", "region_mask"],
-  ...["region_visible", "dim_outside", "max_width", "max_height", "labels_visible", "labels_opacity"],
-  ...["truth_visible", "truth_opacity", "heat_visible", "heat_opacity"],
+  "image", "labels", "truth", "palette", "heat", "lut", "vmax", "smooth", "relu", "fade", "region_mask", "region_visible",
+  "dim_outside", "max_width", "max_height", "labels_visible", "labels_opacity", "truth_visible", "truth_opacity",
+  "heat_visible", "heat_opacity",
 ];
+/** @type {(keyof CanvasTraits)[]} */
+const REPORTED_TRAITS = ["heat", "lut", "vmax", "relu", "fade", "image"]; // also told of around the picture
+/** @type {(keyof CanvasTraits)[]} */
 const CONTROL_TRAITS = ["tool", "op", "brush_radius", "label", "heat_label", "hover_text", "class_names", "grid_shape"];
 
 let views = 0; // numbers the views of this page, for ids
 
-function createView(history, model, el) {
+/**
+ * @param {History} history
+ * @param {CanvasModel} model
+ * @param {HTMLElement} el
+ * @returns {() => void} ends the view
+ */
+export function createView(history, model, el) {
   const stop = new AbortController();
   const { signal } = stop;
   const tools = model.get("tools");
@@ -27,18 +50,24 @@ function createView(history, model, el) {
   const { canvas, stage } = picture;
   const scale = createScale();
   const readout = createReadout();
+  /** @type {Point | null} */
   let crosshair = null;
+  /** @type {Point | null} */
   let spot = null; // where values are read, display-image pixels
+  /** @type {Point | null} */
   let pointer = null; // where the mouse or finger is
   let frame = 0;
   let stale = true; // whether what stands around the picture is behind the traits
   let speech = 0;
 
+  /** @type {(kind: string) => Tool} */
   const toolOf = (kind) => tools.find((tool) => tool.kind === kind) ?? tools[0];
+  /** @type {<Name extends keyof CanvasTraits>(name: Name, value: CanvasTraits[Name]) => void} */
   const send = (name, value) => {
     model.set(name, value);
     model.save_changes();
   };
+  /** @type {(words: string) => void} */
   const say = (words) => {
     clearTimeout(speech);
     live.textContent = words;
@@ -46,8 +75,12 @@ function createView(history, model, el) {
   const refresh = () => {
     if (!frame && !signal.aborted) frame = requestAnimationFrame(present);
   };
+  /** @type {DrawingHost & KeyHost & PointerHost & ToolbarHost} */
   const host = {
     history, tools, say, refresh,
+    get drawing() {
+      return drawing;
+    },
     how: () => toolOf(model.get("tool")).gesture,
     tool: () => toolOf(model.get("tool")).kind,
     op: () => model.get("op"),
@@ -96,20 +129,26 @@ function createView(history, model, el) {
     hint: (words) => (hint.textContent = words ?? toolOf(model.get("tool")).tooltip),
   };
   const drawing = createDrawing(host);
-  host.drawing = drawing;
   const toolbar = createToolbar(host, signal);
 
   const largest = () => Math.max(4, Math.round(Math.min(...picture.size()) / 4));
-  const grid = () => (model.get("grid_shape")?.length === 2 ? model.get("grid_shape") : picture.size());
+  /** @type {() => Size} */
+  const grid = () => {
+    const shape = model.get("grid_shape");
+    return shape?.length === 2 ? shape : picture.size();
+  };
 
-  /** What is known in the browser about the place that is pointed at. */
+  /**
+   * What is known in the browser about the place that is pointed at.
+   * @returns {Reading | null}
+   */
   function reading() {
     const [height, width] = picture.size();
     if (!spot || spot[0] < 0 || spot[1] < 0 || spot[0] > width || spot[1] > height) return null;
     const [across, down] = [spot[0] / width, spot[1] / height];
     const [row, col] = cellAt(grid(), across, down);
     const { heat, labels, truth } = picture.data;
-    const labelAt = (layer) => {
+    const labelAt = (/** @type {Labels | null} */ layer) => {
       if (!layer) return undefined;
       const [r, c] = cellAt([layer.height, layer.width], across, down);
       const label = layer.values[r * layer.width + c];
@@ -132,8 +171,10 @@ function createView(history, model, el) {
     const predicted = at.predicted === undefined || at.predicted === null ? "" : `, ${at.names[at.predicted] ?? ""}`;
     return `row ${at.row}, column ${at.col}${map}${predicted}`;
   }
+  /** @type {(at: Reading | null) => void} */
   function sendHover(at) {
     if (drawing.dragging()) return; // the shape's own message would have to wait for the answer
+    /** @type {CanvasTraits["hover"]} */
     const now = at && [at.row, at.col];
     const was = model.get("hover");
     if (now?.[0] !== was?.[0] || now?.[1] !== was?.[1]) send("hover", now);
@@ -184,13 +225,15 @@ function createView(history, model, el) {
   }
 
   // ---------------------------------------------------------------- what makes it change
+  /** @type {[ChangeOf<CanvasTraits>, () => void][]} */
   const subscriptions = [];
+  /** @type {(name: keyof CanvasTraits, listener: () => void) => void} */
   const listen = (name, listener) => {
     model.on(`change:${name}`, listener);
     subscriptions.push([`change:${name}`, listener]);
   };
   for (const name of DATA_TRAITS) listen(name, () => picture.touch(name));
-  for (const name of ["heat", "lut", "vmax", "relu", "fade", "image", ...CONTROL_TRAITS]) listen(name, outdate);
+  for (const name of [...REPORTED_TRAITS, ...CONTROL_TRAITS]) listen(name, outdate);
   listen("tool", () => drawing.leave());
   listen("image", () => drawing.cancel());
   listen("draft", refresh);
@@ -210,7 +253,9 @@ function createView(history, model, el) {
     "focus",
     () => {
       // reached by keyboard: show where the crosshair is
-      if (canvas.matches(":focus-visible:not(.sc-by-pointer)")) host.aim(crosshair ?? picture.size().map((n) => Math.round(n / 2)).reverse());
+      if (!canvas.matches(":focus-visible:not(.sc-by-pointer)")) return;
+      const [height, width] = picture.size();
+      host.aim(crosshair ?? [Math.round(width / 2), Math.round(height / 2)]);
     },
     { signal },
   );
@@ -224,6 +269,7 @@ function createView(history, model, el) {
   );
   // nothing typed in here is a shortcut of the page around it; JupyterLab listens where the event bubbles to
   root.addEventListener("keydown", (event) => isForeign(event) || event.stopPropagation(), { signal });
+  /** @type {MediaQueryList | undefined} */
   let density; // the screen's pixel ratio changes when the window moves to another screen or is zoomed
   function watchDensity() {
     density?.removeEventListener("change", onDensity);
@@ -244,7 +290,7 @@ function createView(history, model, el) {
   help.textContent = HELP + tools.map((tool) => `${tool.shortcut} ${tool.label}`).join(", ");
   canvas.setAttribute("aria-describedby", help.id);
   // Notebook 7 looks for shortcuts before a key gets here, and matches the focused element itself: each must say no
-  for (const stop of [canvas, ...toolbar.stops]) stop.dataset.lmSuppressShortcuts = "true";
+  for (const focusable of [canvas, ...toolbar.stops]) focusable.dataset.lmSuppressShortcuts = "true";
   root.append(ruler, toolbar.element, hint, stage, scale.element, readout.element, help, live);
   el.append(root);
   observer.observe(ruler);
@@ -254,7 +300,7 @@ function createView(history, model, el) {
   return () => {
     stop.abort();
     observer.disconnect();
-    density.removeEventListener("change", onDensity);
+    density?.removeEventListener("change", onDensity);
     cancelAnimationFrame(frame);
     clearTimeout(speech);
     unsubscribe();
