@@ -26,6 +26,7 @@ def pooled(probe):
 
 # every class with a `to_frame`, and how one comes by it
 FRAMES = {
+    "Ablation": lambda probe: sc.ablate(probe, QUERY),
     "Atlas": sc.atlas,
     "Diagnosis": lambda probe: sc.diagnose(probe, QUERY),
     "EvidenceLedger": lambda probe: sc.ledger(probe, QUERY),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.baselines import BASELINES
-from segcam_widgets.core.checks import is_whole
+from segcam_widgets.core.checks import is_whole, needed
 from segcam_widgets.core.explain import must_be_finite, report, score_input
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.ledger import NOISE, EvidenceLedger, ledger
@@ -109,12 +109,7 @@ class Ablation:
         SegCamError
             Where pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise SegCamError(
-                "`to_frame` needs pandas, which is not installed: pip install 'segcam-widgets[data]'."
-            ) from error
+        pd = needed("pandas", "to_frame")
         return pd.DataFrame(self._moves(), columns=["class_index", "class_name", "before", "after"])
 
     def _moves(self) -> list[tuple[int, str, int, int]]:

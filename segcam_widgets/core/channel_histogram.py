@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.checks import is_whole, whole_number
+from segcam_widgets.core.checks import is_whole, needed, whole_number
 from segcam_widgets.core.numbers_in_words import percent, signed
 from segcam_widgets.core.one_line import one_line
 from segcam_widgets.errors import SegCamError, shown
@@ -77,11 +77,7 @@ class ChannelHistogram:
             Where matplotlib is not installed.
         """
         if ax is None:
-            try:
-                from matplotlib import pyplot
-            except ImportError as error:
-                raise SegCamError("`plot` needs matplotlib, which is not installed: pip install matplotlib.") from error
-            ax = pyplot.subplots()[1]
+            ax = needed("matplotlib.pyplot", "plot", "matplotlib").subplots()[1]
         colours = ["#cc3340" if centre >= 0 else "#2f78bf" for centre in self.centres]
         ax.bar(self.centres, self.counts, width=np.diff(self.edges), color=colours)
         ax.set_xlabel(f"gradient in channel {self.channel}")

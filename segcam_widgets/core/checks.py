@@ -82,10 +82,10 @@ def grid_size(value: object, argument: str = "size") -> tuple[int, int]:
     )
 
 
-def needed(library: str, call: str) -> Any:
-    """A library that comes with the extra "data", loaded. Raises SegCamError that names the call where it is missing."""
+def needed(library: str, call: str, install: str = "'segcam-widgets[data]'") -> Any:
+    """Load an optional library. Raises SegCamError that names the call, and what to install, where it is missing."""
     try:
         return importlib.import_module(library)
     except ImportError as error:
-        message = f"`{call}` needs {library}, which is not installed: pip install 'segcam-widgets[data]'."
+        message = f"`{call}` needs {library.partition('.')[0]}, which is not installed: pip install {install}."
         raise SegCamError(message) from error
