@@ -94,9 +94,11 @@ def execute(notebook, folder):
 
 
 def _joined(outputs):
-    """What a cell printed in one piece: it arrives in as many as happened to be flushed."""
+    """What a cell printed in one piece: it arrives in as many as happened to be flushed, with warnings of libraries between."""
     found = []
     for output in outputs:
+        if output.output_type == "stream" and output.name == "stderr":
+            continue
         if found and output.output_type == found[-1].output_type == "stream" and output.name == found[-1].name:
             found[-1].text += output.text
         else:
