@@ -21,8 +21,8 @@ from benchmarks.live_query import WHERE, drawn_regions
 from benchmarks.networks import unet
 from benchmarks.timing import fastest, interleaved, typical
 from segcam_widgets.core.methods import pooled
-from segcam_widgets.core.preview import preview
 from segcam_widgets.core.scores import ScoreInput
+from segcam_widgets.core.votes.preview import preview
 
 TARGETS = {"dec0_b": 5.0, "dec1_b": None, "dec2_b": None, "bottleneck_b": 20.0}
 

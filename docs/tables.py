@@ -81,7 +81,7 @@ def regions():
 
 def tools():
     """The drawing tools: name, key, how to use them."""
-    from segcam_widgets.ui.region_tools import REGION_TOOLS
+    from segcam_widgets.ui.canvas.tools import REGION_TOOLS
 
     rows = [
         [tool.label, f"`{tool.shortcut}`", tool.tooltip.partition(": ")[2], tool.region_type.__name__]

@@ -52,7 +52,14 @@ from IPython.display import Image, Markdown
 from PIL import Image as Picture, ImageDraw
 
 import segcam_widgets as sc
-from segcam_widgets.core.render import class_colours, diverging_lut, draw_outline, overlay, render, symmetric_limit
+from segcam_widgets.core.picture.render import (
+    class_colours,
+    diverging_lut,
+    draw_outline,
+    overlay,
+    render,
+    symmetric_limit,
+)
 
 SIDE, GAP, LINE, EDGE = 320, 24, 30, 12
 

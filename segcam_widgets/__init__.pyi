@@ -4,9 +4,9 @@ from .core.ablation import (
     ablate as ablate,
 )
 from .core.baselines import BASELINES as BASELINES
-from .core.explain import explain as explain
 from .core.explanation import (
     Explanation as Explanation,
+    explain as explain,
     load_explanation as load_explanation,
 )
 from .core.ledger import (
@@ -15,8 +15,8 @@ from .core.ledger import (
 )
 from .core.methods import METHODS as METHODS
 from .core.query import CamQuery as CamQuery
-from .core.recognise import recognise as recognise
-from .core.recognition import (
+from .core.recognition.recognise import recognise as recognise
+from .core.recognition.recognition import (
     Match as Match,
     Recognition as Recognition,
 )
@@ -34,7 +34,7 @@ from .core.regions import (
     TruthClass as TruthClass,
 )
 from .core.scores import SCORES as SCORES
-from .core.votes import (
+from .core.votes.collect import (
     VoteField as VoteField,
     votes as votes,
 )
@@ -48,7 +48,7 @@ from .diagnosis import (
     Finding as Finding,
     diagnose as diagnose,
 )
-from .diagnosis.atlas import (
+from .diagnosis.atlas.atlas import (
     Atlas as Atlas,
     atlas as atlas,
 )
@@ -61,7 +61,7 @@ from .errors import (
     UnknownLayerError as UnknownLayerError,
     UnsupportedModelError as UnsupportedModelError,
 )
-from .models.opening import open_probe as open_probe
+from .keras_probe.opening import open_probe as open_probe
 from .ui.explorer import SegCamExplorer as SegCamExplorer
 from .ui.opening import explore as explore
 

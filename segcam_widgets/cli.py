@@ -110,7 +110,7 @@ def _demo(given: argparse.Namespace) -> None:
     from segcam_widgets.demo import first_view
 
     layer, class_name = first_view(given.name)  # a wrong name is said here, before a server starts
-    from segcam_widgets.ui.serve import serve
+    from segcam_widgets.serve import serve
 
     code = (
         "import segcam_widgets as sc\n"
@@ -135,7 +135,7 @@ def _arguments(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _explore(given: argparse.Namespace) -> None:
-    from segcam_widgets.ui.serve import serve
+    from segcam_widgets.serve import serve
 
     arguments = _arguments(given)
     _opened(arguments)[0]()  # what cannot be opened is said here, before a server starts
@@ -157,7 +157,7 @@ def _explore(given: argparse.Namespace) -> None:
 
 def _opened(arguments: dict[str, Any]) -> Any:
     sys.path.insert(0, str(Path.cwd()))  # for --import of a module beside the model
-    from segcam_widgets.models.files import open_files
+    from segcam_widgets.keras_probe.files import open_files
 
     return open_files(**arguments)
 
@@ -166,7 +166,7 @@ def _explain(given: argparse.Namespace) -> None:
     import numpy as np
 
     import segcam_widgets as sc
-    from segcam_widgets.models.files import open_under
+    from segcam_widgets.keras_probe.files import open_under
 
     region = None if given.region is None else sc.Rectangle(*_numbers(given.region))
     sources = _opened(_arguments(given))
@@ -210,7 +210,7 @@ def _options(method: str, given: Sequence[str]) -> dict[str, Any]:
 
 def _line(fraction: float, text: str) -> bool:
     """How far it is, in one line of the terminal that is gone at the end."""
-    from segcam_widgets.core.numbers_in_words import percent
+    from segcam_widgets.core.text.numbers import percent
 
     print(
         "\r\x1b[K" + (f"{percent(round(fraction, 2)):>5} {text}" if fraction < 1 else ""),

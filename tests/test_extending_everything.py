@@ -14,12 +14,12 @@ import segcam_widgets as sc
 from segcam_widgets import cli
 from segcam_widgets.core.baselines import Baseline
 from segcam_widgets.core.methods import MapResult, Method, Option, pooled
-from segcam_widgets.core.region import TAGS, Region, grid
-from segcam_widgets.core.registry import Registry
+from segcam_widgets.core.regions.base import TAGS, Region, grid
 from segcam_widgets.core.scores import Score
+from segcam_widgets.core.support.registry import Registry
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.ui.grid_mapping import GridMapping
-from segcam_widgets.ui.region_tools import REGION_TOOLS, RegionTool, shapes_to_region
+from segcam_widgets.ui.canvas.mapping import GridMapping
+from segcam_widgets.ui.canvas.tools import REGION_TOOLS, RegionTool, shapes_to_region
 from tests.core.fake_probe import random_network
 from tests.ui.explorer.array_probe import ArrayProbe
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import segcam_widgets as sc
-from segcam_widgets.core.render import data_uri
+from segcam_widgets.core.picture.render import data_uri
 from tests.core.fake_probe import random_network
 
 PACKAGE = Path(sc.__file__).parent

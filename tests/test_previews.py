@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets import previews
-from segcam_widgets.core.preview import Preview
-from segcam_widgets.previews import Previews
+from segcam_widgets.core.votes.preview import Preview
+from segcam_widgets.session import previews
+from segcam_widgets.session.previews import Previews
 from tests.ui.explorer.array_probe import ArrayProbe
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets import session
 from segcam_widgets.errors import Cancelled
-from segcam_widgets.session import Counts, NewestWins
+from segcam_widgets.session import worker as session
+from segcam_widgets.session.worker import Counts, NewestWins
 
 LONG = 30  # seconds that no test takes, unless it fails
 
@@ -465,7 +465,7 @@ def test_close_waits_for_what_runs(make):
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
 def test_the_process_ends_after_its_workers(seconds):
     code = (
-        "import time\nfrom segcam_widgets.session import NewestWins\n"
+        "import time\nfrom segcam_widgets.session.worker import NewestWins\n"
         f"def work(request, wanted):\n    time.sleep({seconds})\n    print('done', flush=True)\n"
         "worker = NewestWins(work, lambda r, a: print('shown'), print)\nworker.submit(1)\ntime.sleep(0.2)\n"
     )

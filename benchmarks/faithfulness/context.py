@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import segcam_widgets as sc
 from benchmarks.faithfulness.study import CONTEXT_LAYERS as LAYERS, CONTEXT_METHODS as METHODS, CONTEXT_STEPS as STEPS
 from segcam_widgets.core.grid import resize_bilinear
-from segcam_widgets.evaluation.references import REFERENCES, Scene
+from segcam_widgets.evaluation.curves.references import REFERENCES, Scene
 
 Float = NDArray[np.float32]
 SIZE, TILE, COLOURED = 96, 24, 4

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 import segcam_widgets as sc
-from segcam_widgets.core.explain import region_mask
-from segcam_widgets.core.query import resolve
+from segcam_widgets.core.resolve import region_mask, resolve
 from segcam_widgets.evaluation import ChannelTest, Faithfulness
-from segcam_widgets.evaluation.channels import channel_test
-from segcam_widgets.evaluation.curves import TESTS, Meter
+from segcam_widgets.evaluation.curves.channels import channel_test
+from segcam_widgets.evaluation.curves.curves import TESTS, Meter
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).parent / "results.json"

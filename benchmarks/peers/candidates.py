@@ -16,8 +16,8 @@ import tensorflow as tf
 import segcam_widgets as sc
 from benchmarks.peers.networks import built, flattened
 from benchmarks.textbook import textbook
-from segcam_widgets.models import differentiate
-from segcam_widgets.models.live import concrete
+from segcam_widgets.keras_probe.cut import gradient as differentiate
+from segcam_widgets.keras_probe.record.subgraph import concrete
 
 
 class Candidate:

@@ -27,7 +27,7 @@ from benchmarks.timing import interleaved
 from segcam_widgets.core.methods import pooled
 from segcam_widgets.core.probe import Cotangent
 from segcam_widgets.core.scores import ScoreInput
-from segcam_widgets.models.engine import AHEAD
+from segcam_widgets.keras_probe.engine.engine import AHEAD
 
 LIVE = "segcam_widgets"
 VOTES_BUDGET = 256 * 2**20

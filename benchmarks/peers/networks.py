@@ -110,7 +110,7 @@ def flattened(model: Any, x: Any) -> tuple[Any, dict[str, str]]:
     import keras
 
     import segcam_widgets as sc
-    from segcam_widgets.models.graph import ancestors
+    from segcam_widgets.keras_probe.record.plan import ancestors
 
     engine = sc.open_probe(model, x)._engine
     plan, end = engine.plan, engine.logits.slot

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.baselines import BASELINES
-from segcam_widgets.core.checks import is_whole, needed
-from segcam_widgets.core.explain import must_be_finite, report, score_input
+from segcam_widgets.core.explanation.explain import report
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.ledger import NOISE, EvidenceLedger, ledger
-from segcam_widgets.core.numbers_in_words import number, percent, signed
-from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.probe import Float, Probe, Progress
 from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.resolve import score_input
 from segcam_widgets.core.scores import SCORES
+from segcam_widgets.core.support.checks import is_whole, must_be_finite, needed
+from segcam_widgets.core.text.numbers import number, percent, signed
+from segcam_widgets.core.text.one_line import one_line
 from segcam_widgets.errors import SegCamError, must_be_one_of, shown
 
 if TYPE_CHECKING:

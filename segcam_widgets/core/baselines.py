@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.registry import Registry
+from segcam_widgets.core.support.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)

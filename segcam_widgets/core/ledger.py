@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.checks import is_whole, needed, whole_number
-from segcam_widgets.core.explain import must_be_finite, must_be_probe, region_mask, score_input
+from segcam_widgets.core.classes import class_index as find_class
 from segcam_widgets.core.ledger_steps import SHOWN, Step, ledger_steps
 from segcam_widgets.core.methods import pooled
-from segcam_widgets.core.numbers_in_words import number, signed
-from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.probe import Float, LayerInfo, Probe, Tail
-from segcam_widgets.core.query import STRONGEST, CamQuery, resolve
-from segcam_widgets.core.regions import class_index as find_class
+from segcam_widgets.core.query import STRONGEST, CamQuery
+from segcam_widgets.core.resolve import must_be_probe, region_mask, resolve, score_input
 from segcam_widgets.core.scores import SCORES
+from segcam_widgets.core.support.checks import is_whole, must_be_finite, needed, whole_number
+from segcam_widgets.core.text.numbers import number, signed
+from segcam_widgets.core.text.one_line import one_line
 from segcam_widgets.errors import SegCamError, UnsupportedModelError, listing, must_be_one_of, shown
 
 if TYPE_CHECKING:

@@ -4,15 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
-from segcam_widgets.core.baselines import BASELINES
-from segcam_widgets.core.checks import is_whole
-from segcam_widgets.core.frozen import Frozen
-from segcam_widgets.core.methods import METHODS
-from segcam_widgets.core.one_line import LIMIT, one_line
-from segcam_widgets.core.probe import Probe
-from segcam_widgets.core.region import Region, must_be_region, region_from_dict
-from segcam_widgets.core.regions import PredictedClass, class_index
-from segcam_widgets.core.scores import SCORES
+from segcam_widgets.core.regions.base import Region, region_from_dict
+from segcam_widgets.core.support.checks import is_whole
+from segcam_widgets.core.support.frozen import Frozen
+from segcam_widgets.core.text.one_line import LIMIT, one_line
 from segcam_widgets.errors import SegCamError, must_be_one_of, shown
 
 STRONGEST = "strongest"
@@ -105,45 +100,6 @@ class CamQuery:
         return cls(**given)
 
 
-def resolve(query: CamQuery, probe: Probe) -> CamQuery:
-    """Check a query against a probe and fill in its defaults.
-
-    Returns
-    -------
-    CamQuery
-        No None left; class as index, layer under its full name, options complete.
-
-    Raises
-    ------
-    UnknownLayerError, DisconnectedLayerError
-        The layer.
-    SegCamError
-        Class, score, method (also where it does not apply to the layer), baseline, rival, option or region.
-    """
-    if not isinstance(query, CamQuery):
-        raise SegCamError(f"`query` must be a CamQuery. Received: {shown(query)}.")
-    names = probe.class_names
-    index = class_index(query.class_index, names)
-    score = SCORES.find(probe.default_score if query.score is None else query.score)
-    score.check(len(names), probe.multilabel)
-    method = METHODS.find(query.method)
-    baseline = BASELINES.find(query.baseline)
-    options = method.check(query.options, baseline.name)
-    layer = probe.layer(query.layer)
-    method.must_apply(layer, probe.layers)
-    if query.region is not None:
-        must_be_region(query.region)
-    return replace(
-        query,
-        layer=layer.name,
-        class_index=index,
-        region=PredictedClass(index) if query.region is None else query.region,
-        score=score.name,
-        rival=_resolve_rival(query, score.name, index, names),
-        options=options,
-    )
-
-
 def from_before_margin(query: CamQuery, class_names: Sequence[str], multilabel: bool) -> CamQuery:
     """A query that was stored while the centered logit was the default, and says no score: it means that one.
 
@@ -152,16 +108,3 @@ def from_before_margin(query: CamQuery, class_names: Sequence[str], multilabel: 
     if query.score is not None:
         return query
     return replace(query, score="logit" if multilabel or len(class_names) < 2 else "centered_logit")
-
-
-def _resolve_rival(query: CamQuery, score: str, index: int, names: tuple[str, ...]) -> int | str:
-    if query.rival is None or (isinstance(query.rival, str) and query.rival == STRONGEST):
-        return STRONGEST
-    if score != "margin":
-        raise SegCamError(
-            f"`rival` is used by the score 'margin' only. Received: rival={shown(query.rival)} with score {score!r}."
-        )
-    rival = class_index(query.rival, names, "rival")
-    if rival == index:
-        raise SegCamError(f"`rival` must be another class than `class_index`. Received: {names[index]!r} for both.")
-    return rival

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.probe import Cotangent, Float, Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.standing import loudest
+from segcam_widgets.core.text.numbers import number
 from segcam_widgets.errors import UnsupportedModelError
 
 Answer = tuple[Float, Float]

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.probe import Cotangent
-from segcam_widgets.core.registry import Registry
 from segcam_widgets.core.standing import strongest_rivals
+from segcam_widgets.core.support.registry import Registry
 from segcam_widgets.errors import SegCamError, either
 
 Array64 = NDArray[np.float64]

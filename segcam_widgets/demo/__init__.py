@@ -87,7 +87,7 @@ def load_demo(name: str = "textures") -> Demo:
     # numpy and TensorFlow are imported here, when a demo is loaded, and not with the package
     np = importlib.import_module("numpy")
     mosaics = importlib.import_module("segcam_widgets.demo.mosaics")
-    models = importlib.import_module("segcam_widgets.models.load")
+    models = importlib.import_module("segcam_widgets.keras_probe.load")
     folder = resources.files(__name__) / name
     with resources.as_file(folder / "model.keras") as path:
         model = models.load_model(path)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.grid import bilinear_matrix, resize_bilinear
 
 DRAWS = 64

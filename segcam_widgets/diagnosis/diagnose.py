@@ -1,9 +1,10 @@
 """`diagnose`: find out why the map of a query looks as it does."""
 
-from segcam_widgets.core.explain import must_be_probe, report
-from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.explanation.explain import report
+from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.probe import Probe, Progress
 from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.resolve import must_be_probe
 from segcam_widgets.diagnosis import rules as _rules  # noqa: F401 - registers them
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import Diagnosis, Finding, NotApplicable, Passed, Severity
@@ -79,6 +80,7 @@ def diagnose(
         class_names=names,
         faint=has_map and case.faint,
         is_number=has_map and case.is_number,
+        order=tuple(rule.code for rule in RULES.values()),
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.probe import Float, Probe
-from segcam_widgets.core.region import BoolMask
+from segcam_widgets.core.regions.base import BoolMask
 
 TURNS = 0.5
 """An experiment turns the class where at least this share of its pixels loses it ..."""

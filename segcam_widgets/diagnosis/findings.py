@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal, Self
 
-from segcam_widgets.core.explanation import Explanation
-from segcam_widgets.core.one_line import one_line
+from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.text.one_line import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,6 +139,8 @@ class Diagnosis:
         The model's, to say a remedy in words.
     faint : bool
         Whether the map is not blank and less than a hundredth of it is positive.
+    order : tuple of str
+        Codes of all rules, in the order of the decision table.
     is_number : bool
         Whether the layer has one cell: what is asked is a number and no map, neither blank nor faint.
     """
@@ -152,6 +154,7 @@ class Diagnosis:
     class_names: tuple[str, ...] = field(default=(), repr=False)
     faint: bool = False
     is_number: bool = False
+    order: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def headline(self) -> Finding | None:

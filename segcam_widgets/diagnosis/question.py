@@ -8,14 +8,15 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.explain import explain, score_input
-from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.explanation.explain import explain
+from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.probe import Cotangent, Float, Probe, Progress, Tail
-from segcam_widgets.core.query import CamQuery, resolve
-from segcam_widgets.core.region import BoolMask
+from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.regions.base import BoolMask
+from segcam_widgets.core.resolve import resolve, score_input
 from segcam_widgets.core.scores import SCORES, ScoreInput
-from segcam_widgets.diagnosis.remember import Remembering
+from segcam_widgets.diagnosis.caching_probe import Remembering
 from segcam_widgets.errors import DisconnectedLayerError, NonFiniteError
 
 LIVE = 1e-6

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from segcam_widgets.core.explanation import Explanation, is_empty
+from segcam_widgets.core.explanation.blank import is_empty
+from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis.case import Case

@@ -7,17 +7,17 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from segcam_widgets.core.baselines import BASELINES
-from segcam_widgets.core.checks import needed
 from segcam_widgets.core.methods import METHODS
-from segcam_widgets.core.numbers_in_words import counted, measured, number, percent
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.diagnosis.findings import Diagnosis, Finding, RemedyResult
-from segcam_widgets.diagnosis.rule import RULES
-from segcam_widgets.diagnosis.words import lower
+from segcam_widgets.core.support.checks import needed
+from segcam_widgets.core.text.numbers import counted, measured, number, percent
+from segcam_widgets.diagnosis.wording import lower
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from segcam_widgets.diagnosis.findings import Diagnosis, Finding, RemedyResult
 
 
 def remedy_words(remedy: CamQuery, asked: CamQuery, class_names: Sequence[str] = ()) -> str:
@@ -39,7 +39,7 @@ def remedy_words(remedy: CamQuery, asked: CamQuery, class_names: Sequence[str] =
     return ", ".join(changes)
 
 
-def tried_words(finding: Finding, asked: CamQuery, class_names: Sequence[str] = ()) -> str:
+def tried_words(finding: "Finding", asked: CamQuery, class_names: Sequence[str] = ()) -> str:
     """The remedy and what came of it, one sentence; "" where there is none."""
     if finding.remedy is None or finding.remedy_result is None:
         return ""
@@ -48,7 +48,7 @@ def tried_words(finding: Finding, asked: CamQuery, class_names: Sequence[str] = 
     return f"{tried} {control_words(finding.remedy, result)}"
 
 
-def control_words(remedy: CamQuery, result: RemedyResult) -> str:
+def control_words(remedy: CamQuery, result: "RemedyResult") -> str:
     """What a remedy's gain is worth: "Gain 0.48, of which the gradient's footprint alone gives 0.46."."""
     if math.isnan(result.gain):
         return "The region is the whole image, so there is nothing to compare the map with."
@@ -63,7 +63,7 @@ def control_words(remedy: CamQuery, result: RemedyResult) -> str:
     return f"{as_well}, so the gain shows where activations are low, and the experiment why that matters."
 
 
-def verdict(diagnosis: Diagnosis) -> str:
+def verdict(diagnosis: "Diagnosis") -> str:
     """One line for the whole: is the map blank, and why."""
     if diagnosis.issues:
         title = diagnosis.issues[0].title
@@ -76,13 +76,13 @@ def verdict(diagnosis: Diagnosis) -> str:
     return f"{kind}; worth knowing:" if diagnosis.findings else f"{kind}, and nothing is to report"
 
 
-def rest(diagnosis: Diagnosis) -> str:
+def rest(diagnosis: "Diagnosis") -> str:
     """How many rules looked and found nothing, and how many could not look."""
     count = len(diagnosis.not_applicable)
     return f"{counted(len(diagnosis.passed), 'rule')} passed, {count} {'does' if count == 1 else 'do'} not apply here."
 
 
-def to_frame(diagnosis: Diagnosis) -> "pd.DataFrame":
+def to_frame(diagnosis: "Diagnosis") -> "pd.DataFrame":
     """See :meth:`Diagnosis.to_frame`."""
     pd = needed("pandas", "to_frame")
     rows: dict[str, dict[str, object]] = {}
@@ -100,7 +100,7 @@ def to_frame(diagnosis: Diagnosis) -> "pd.DataFrame":
                 "message": other.reason,
                 "remedy": "",
             }
-    ordered = {rule.code: rows[rule.code] for rule in RULES.values() if rule.code in rows}
+    ordered = {code: rows[code] for code in diagnosis.order if code in rows}
     frame = pd.DataFrame.from_dict(ordered, orient="index")
     return frame.rename_axis("code")
 
@@ -117,7 +117,7 @@ def _cell(words: str) -> str:
     return _text(words).replace("|", "\\|").replace("\n", " ")
 
 
-def to_markdown(diagnosis: Diagnosis) -> str:
+def to_markdown(diagnosis: "Diagnosis") -> str:
     """See :meth:`Diagnosis.to_markdown`."""
     lines = [f"**{_text(verdict(diagnosis))}**", "", _text(diagnosis.subject), ""]
     for found in diagnosis.findings:
@@ -143,7 +143,7 @@ _STYLE = (
 )
 
 
-def to_html(diagnosis: Diagnosis) -> str:
+def to_html(diagnosis: "Diagnosis") -> str:
     """Findings as HTML: text colours are inherited, so that it reads on light and on dark pages. No script, no network."""
     parts = [f"<p><strong>{escape(verdict(diagnosis))}</strong><br>{escape(diagnosis.subject)}</p>"]
     parts += [finding_html(found, diagnosis) for found in diagnosis.findings]
@@ -158,7 +158,7 @@ def to_html(diagnosis: Diagnosis) -> str:
     return f'<style>{_STYLE}</style><div class="segcam-diagnosis">{"".join(parts)}</div>'
 
 
-def finding_html(found: Finding, diagnosis: Diagnosis, *, folded: bool = False) -> str:
+def finding_html(found: "Finding", diagnosis: "Diagnosis", *, folded: bool = False) -> str:
     """One finding, for every page: what was measured, and folded away what to do and the numbers. Every text is escaped.
 
     The page gives the style, by the classes ``segcam-finding`` and ``segcam-issue`` or ``segcam-tip``.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from segcam_widgets.core.registry import Registry
+from segcam_widgets.core.support.registry import Registry
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import Finding, NotApplicable, Passed, Severity
 from segcam_widgets.diagnosis.remedies import Remedy

@@ -1,13 +1,13 @@
 """Measure how faithful maps are: deletion and insertion, other classes, random weights, and maps that know nothing."""
 
-from segcam_widgets.evaluation.cascade import Cascade, Randomisable
-from segcam_widgets.evaluation.channels import ChannelTest
 from segcam_widgets.evaluation.classes import ClassTest
-from segcam_widgets.evaluation.curves import SCOPES, Curve
+from segcam_widgets.evaluation.curves.cascade import Cascade, Randomisable
+from segcam_widgets.evaluation.curves.channels import ChannelTest
+from segcam_widgets.evaluation.curves.curves import SCOPES, Curve
+from segcam_widgets.evaluation.curves.fills import FILLS, Fill
+from segcam_widgets.evaluation.curves.losses import Loss
+from segcam_widgets.evaluation.curves.references import REFERENCES, Reference, Scene
 from segcam_widgets.evaluation.faithfulness import CHECKS, faithfulness
-from segcam_widgets.evaluation.fills import FILLS, Fill
-from segcam_widgets.evaluation.losses import Loss
-from segcam_widgets.evaluation.references import REFERENCES, Reference, Scene
 from segcam_widgets.evaluation.result import Chance, Contender, Faithfulness
 from segcam_widgets.evaluation.similarity import Similarity
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.evaluation.arguments import TestMap
-from segcam_widgets.evaluation.curves import Ranked
-from segcam_widgets.evaluation.ranking import on_grid, tied_share
-from segcam_widgets.evaluation.references import REFERENCES
+from segcam_widgets.evaluation.curves.curves import Ranked
+from segcam_widgets.evaluation.curves.ranking import on_grid, tied_share
+from segcam_widgets.evaluation.curves.references import REFERENCES
 from segcam_widgets.evaluation.result import Chance, Contender
 from segcam_widgets.evaluation.similarity import Similarity, compare, is_flat, spearman
 

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.baselines import BASELINES
-from segcam_widgets.core.checks import whole_number
-from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.classes import class_index
+from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
-from segcam_widgets.core.regions import class_index
+from segcam_widgets.core.support.checks import whole_number
 from segcam_widgets.errors import SegCamError, must_be_one_of, shown
-from segcam_widgets.evaluation.references import REFERENCES
+from segcam_widgets.evaluation.curves.references import REFERENCES
 
 MOST_CLASSES = 8
 """The random-class test compares with so many other classes at most, drawn with the seed, where none are named."""

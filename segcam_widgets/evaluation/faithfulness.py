@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from segcam_widgets.core.explain import explain, must_be_probe, region_mask
-from segcam_widgets.core.explanation import Explanation
+from segcam_widgets.core.explanation.explain import explain
+from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.probe import Probe, Progress
-from segcam_widgets.core.progress import report
-from segcam_widgets.core.query import CamQuery, resolve
+from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.resolve import must_be_probe, region_mask, resolve
 from segcam_widgets.core.scores import SCORES
+from segcam_widgets.core.support.progress import report
 from segcam_widgets.errors import Cancelled, SegCamError
 from segcam_widgets.evaluation.arena import Arena
 from segcam_widgets.evaluation.arguments import (
@@ -22,10 +23,10 @@ from segcam_widgets.evaluation.arguments import (
     own_maps,
     questions,
 )
-from segcam_widgets.evaluation.cascade import Cascade, Randomisable, cascade
-from segcam_widgets.evaluation.channels import ChannelTest, channel_test
 from segcam_widgets.evaluation.classes import ClassTest, class_test
-from segcam_widgets.evaluation.curves import (
+from segcam_widgets.evaluation.curves.cascade import Cascade, Randomisable, cascade
+from segcam_widgets.evaluation.curves.channels import ChannelTest, channel_test
+from segcam_widgets.evaluation.curves.curves import (
     SCOPES,
     Curve,
     Meter,
@@ -34,9 +35,9 @@ from segcam_widgets.evaluation.curves import (
     pixel_layer,
     scope_pixels,
 )
-from segcam_widgets.evaluation.fills import FILLS
-from segcam_widgets.evaluation.ranking import UPSAMPLING, cell_side
-from segcam_widgets.evaluation.references import REFERENCES, Scene
+from segcam_widgets.evaluation.curves.fills import FILLS
+from segcam_widgets.evaluation.curves.ranking import UPSAMPLING, cell_side
+from segcam_widgets.evaluation.curves.references import REFERENCES, Scene
 from segcam_widgets.evaluation.result import Faithfulness
 
 CHECKS: tuple[str, ...] = ("curves", "channels", "classes", "cascades")

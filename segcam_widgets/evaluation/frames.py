@@ -4,19 +4,20 @@ import math
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
-from segcam_widgets.core.checks import needed
+from segcam_widgets.core.support.checks import needed
 from segcam_widgets.errors import SegCamError, must_be_one_of
-from segcam_widgets.evaluation.result import Faithfulness
 from segcam_widgets.evaluation.similarity import Similarity
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from segcam_widgets.evaluation.result import Faithfulness
+
 FRAMES = ("curves", "channels", "classes", "cascades")
 MEASURED = tuple(f.name for f in fields(Similarity))
 
 
-def to_frame(found: Faithfulness, test: str) -> "pd.DataFrame":
+def to_frame(found: "Faithfulness", test: str) -> "pd.DataFrame":
     """See :meth:`Faithfulness.to_frame`."""
     if test not in FRAMES:
         raise SegCamError(must_be_one_of("test", FRAMES, test))
@@ -29,7 +30,7 @@ def to_frame(found: Faithfulness, test: str) -> "pd.DataFrame":
 Rows = tuple[list[str], list[dict[str, Any]]]
 
 
-def _curve_rows(found: Faithfulness) -> Rows:
+def _curve_rows(found: "Faithfulness") -> Rows:
     kinds = {contender.name: contender.kind for contender in found.contenders}
     rows = []
     for curve in found.curves:
@@ -44,7 +45,7 @@ def _curve_rows(found: Faithfulness) -> Rows:
     return ["scope", "test", "map"], rows
 
 
-def _channel_rows(found: Faithfulness) -> Rows:
+def _channel_rows(found: "Faithfulness") -> Rows:
     test = found.channels
     rows = [
         {
@@ -58,7 +59,7 @@ def _channel_rows(found: Faithfulness) -> Rows:
     return ["test", "map"], rows
 
 
-def _class_rows(found: Faithfulness) -> Rows:
+def _class_rows(found: "Faithfulness") -> Rows:
     rows = [
         {"map": test.map, "other": other, **dict(zip(MEASURED, astuple(similarity), strict=True))}
         for test in found.classes
@@ -67,7 +68,7 @@ def _class_rows(found: Faithfulness) -> Rows:
     return ["map", "other"], rows
 
 
-def _cascade_rows(found: Faithfulness) -> Rows:
+def _cascade_rows(found: "Faithfulness") -> Rows:
     rows = [
         {
             "map": cascade.map, "draw": draw, "stage": stage + 1, "randomised_to": names[-1],

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segcam_widgets.core.numbers_in_words import number
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.evaluation import channels
-from segcam_widgets.evaluation.curves import CHANNELS, TESTS
+from segcam_widgets.core.text.numbers import number
+from segcam_widgets.evaluation.curves import channels
+from segcam_widgets.evaluation.curves.curves import CHANNELS, TESTS
 
 if TYPE_CHECKING:
     from segcam_widgets.evaluation.result import Faithfulness

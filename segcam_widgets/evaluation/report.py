@@ -4,15 +4,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
-from segcam_widgets.core.numbers_in_words import number as in_words, percent
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.evaluation import channels
-from segcam_widgets.evaluation.curves import CHANNELS, MEASURES, TESTS, Curve
+from segcam_widgets.core.text.numbers import number as in_words, percent
+from segcam_widgets.evaluation.curves import channels
+from segcam_widgets.evaluation.curves.curves import CHANNELS, MEASURES, TESTS, Curve
+from segcam_widgets.evaluation.curves.references import REFERENCES
 from segcam_widgets.evaluation.plot import curves_svg
-from segcam_widgets.evaluation.references import REFERENCES
-from segcam_widgets.evaluation.result import Faithfulness
-from segcam_widgets.evaluation.words import (
+from segcam_widgets.evaluation.wording import (
     JUDGED,
     SCOPE_WORDS,
     cascade_words,
@@ -20,6 +20,10 @@ from segcam_widgets.evaluation.words import (
     class_words,
     curve_words,
 )
+
+if TYPE_CHECKING:
+    from segcam_widgets.evaluation.result import Faithfulness
+
 
 ARROWS = {"deletion": "↓", "insertion": "↑"}
 LITTLE = 0.2
@@ -53,7 +57,7 @@ def number(value: float, spread: float = 0.0) -> str:
     return f"{in_words(value)} ± {in_words(float(f'{spread:.1g}'))}" if spread else in_words(value)
 
 
-def tables(found: Faithfulness) -> Iterator[Table]:
+def tables(found: "Faithfulness") -> Iterator[Table]:
     """Every table that there is something for."""
     yield from (_scope_table(found, scope) for scope in found.scopes)
     if found.channels is not None:
@@ -66,7 +70,7 @@ def tables(found: Faithfulness) -> Iterator[Table]:
         yield _likeness_table(found)
 
 
-def _scope_table(found: Faithfulness, scope: str) -> Table:
+def _scope_table(found: "Faithfulness", scope: str) -> Table:
     rows = [
         (
             contender.name,
@@ -88,7 +92,7 @@ def _scope_table(found: Faithfulness, scope: str) -> Table:
 AREAS = "Area under the curve: deletion better low (↓), insertion better high (↑); the best of a column is bold."
 
 
-def _channel_table(found: Faithfulness, test: channels.ChannelTest) -> Table:
+def _channel_table(found: "Faithfulness", test: channels.ChannelTest) -> Table:
     rows = [(name, channel_words(test, name)) for name in test.maps]
     rows += [(name, f"reference: {title}") for name, title in channels.REFERENCES.items()]
     ends = test.curve(test.maps[0], "deletion")
@@ -105,7 +109,7 @@ def _channel_table(found: Faithfulness, test: channels.ChannelTest) -> Table:
     return _curve_table(found, CHANNELS, f"Deletion and insertion of the channels of {test.layer}", about, rows)
 
 
-def _curve_table(found: Faithfulness, scope: str, title: str, about: str, said: Sequence[tuple[str, str]]) -> Table:
+def _curve_table(found: "Faithfulness", scope: str, title: str, about: str, said: Sequence[tuple[str, str]]) -> Table:
     """Areas of score and IoU, one row per map with its words."""
     unit = SCORES[str(found.query.score)].unit
     names = {"score": "S" if unit == "1" else f"S, {unit}", "iou": "IoU"}
@@ -129,7 +133,7 @@ def _best(curves: Sequence[Sequence[Curve]], columns: Sequence[tuple[str, str]])
         yield from ((i, place + 1) for i, value in enumerate(values) if value == extreme)
 
 
-def _class_table(found: Faithfulness) -> Table:
+def _class_table(found: "Faithfulness") -> Table:
     others = list(dict.fromkeys(name for test in found.classes for name in test.others))
     rows = []
     for test in found.classes:
@@ -143,7 +147,7 @@ def _class_table(found: Faithfulness) -> Table:
     return Table("The random-class test", about, ["map", *others, "mean", "whole image", "in words"], rows)
 
 
-def _levels(found: Faithfulness) -> Iterator[list[str]]:
+def _levels(found: "Faithfulness") -> Iterator[list[str]]:
     """The references: two random maps, and maps that ask neither for the class nor for the weights.
 
     Name, rank correlation inside the region and in the whole image, SSIM, words.
@@ -161,7 +165,7 @@ def _levels(found: Faithfulness) -> Iterator[list[str]]:
                 yield [name, *numbers, words]
 
 
-def _cascade_table(found: Faithfulness) -> Table:
+def _cascade_table(found: "Faithfulness") -> Table:
     stages = found.cascades[0].stages
     shown = sorted({0, len(stages) // 2, len(stages) - 1})
     header = ["map", *(f"to {stages[i][-1]}" for i in shown), "whole image", "SSIM", "in words"]
@@ -178,7 +182,7 @@ def _cascade_table(found: Faithfulness) -> Table:
     return Table("Cascading parameter randomisation", about, header, rows)
 
 
-def _likeness_table(found: Faithfulness) -> Table:
+def _likeness_table(found: "Faithfulness") -> Table:
     names = list(found.contenders[0].likeness)
     rows = [
         [c.name, *(number(c.likeness[n]) for n in names), percent(c.tied), number(c.leakage)] for c in found.contenders
@@ -197,14 +201,14 @@ def _cell(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
 
 
-def remarks(found: Faithfulness) -> list[str]:
+def remarks(found: "Faithfulness") -> list[str]:
     """What stands below the tables."""
     refused = [f"No map from {name}: {why}" for name, why in found.refused.items()]
     one = "One image and one region: such scores vary from image to image (Tomsett et al. 2020)."
     return [*found.notes, *refused, *(f"{what}: {how}." for what, how in found.settings.items()), one]
 
 
-def to_markdown(found: Faithfulness) -> str:
+def to_markdown(found: "Faithfulness") -> str:
     """See :meth:`Faithfulness.to_markdown`."""
     lines = [f"**Faithfulness: {_cell(found.subject)}**", "", _cell(found.summary()), ""]
     for table in tables(found):
@@ -217,7 +221,7 @@ def to_markdown(found: Faithfulness) -> str:
     return "\n".join([*lines, *(f"- {_cell(text)}" for text in remarks(found))]) + "\n"
 
 
-def to_html(found: Faithfulness) -> str:
+def to_html(found: "Faithfulness") -> str:
     """Tables and curves; colours of text are inherited, so that it reads on light and on dark. No script, no network."""
     parts = [f"<p><strong>Faithfulness: {escape(found.subject)}</strong><br>{escape(found.summary())}</p>"]
     for table in tables(found):

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from segcam_widgets.core.one_line import one_line
 from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.text.one_line import one_line
 from segcam_widgets.errors import SegCamError, must_be_one_of
-from segcam_widgets.evaluation.cascade import Cascade
-from segcam_widgets.evaluation.channels import ChannelTest
 from segcam_widgets.evaluation.classes import ClassTest
-from segcam_widgets.evaluation.curves import CHANNELS, MEASURES, TESTS, Curve
-from segcam_widgets.evaluation.losses import Loss, loss
+from segcam_widgets.evaluation.curves.cascade import Cascade
+from segcam_widgets.evaluation.curves.channels import ChannelTest
+from segcam_widgets.evaluation.curves.curves import CHANNELS, MEASURES, TESTS, Curve
+from segcam_widgets.evaluation.curves.losses import Loss, loss
 from segcam_widgets.evaluation.similarity import Similarity
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Faithfulness:
 
     def summary(self) -> str:
         """One sentence per map: which of its comparisons it wins, and which maps beat it."""
-        from segcam_widgets.evaluation.words import summary
+        from segcam_widgets.evaluation.wording import summary
 
         return summary(self)
 

@@ -9,32 +9,34 @@ import ipywidgets as W
 import numpy as np
 import traitlets
 
-from segcam_widgets.core.colours import class_colours
-from segcam_widgets.core.explanation import Explanation
-from segcam_widgets.core.preview import Preview
+from segcam_widgets.core.explanation.explanation import Explanation
+from segcam_widgets.core.picture.colours import class_colours
 from segcam_widgets.core.probe import Probe
-from segcam_widgets.core.query import CamQuery, from_before_margin, resolve
+from segcam_widgets.core.query import CamQuery, from_before_margin
+from segcam_widgets.core.resolve import resolve
+from segcam_widgets.core.votes.preview import Preview
 from segcam_widgets.diagnosis import Diagnosis
 from segcam_widgets.errors import EmptyRegionError, NonFiniteError, SegCamError, shown
-from segcam_widgets.previews import Previews
-from segcam_widgets.session import explainer, is_slow
-from segcam_widgets.ui import code, lifetime, snapshot, words
-from segcam_widgets.ui.arrangement import arranged
-from segcam_widgets.ui.atlas import AtlasPanel
+from segcam_widgets.session.explainer import explainer, is_slow
+from segcam_widgets.session.previews import Previews
 from segcam_widgets.ui.canvas import SegmentationCanvas
-from segcam_widgets.ui.channels import ChannelView
-from segcam_widgets.ui.controls import QueryControls
-from segcam_widgets.ui.copying import CopyButton
-from segcam_widgets.ui.defaults import carried, differs_beside_layer, first_query, value_range
-from segcam_widgets.ui.display import DisplayControls
-from segcam_widgets.ui.evidence import EvidencePanel
-from segcam_widgets.ui.findings import FindingsPanel
-from segcam_widgets.ui.histogram import ChannelHistogram
-from segcam_widgets.ui.images import ImageChooser
-from segcam_widgets.ui.region_choice import RegionChoice
-from segcam_widgets.ui.sources import ProbeSource, Sources
-from segcam_widgets.ui.upload import Opener, UploadPanel
-from segcam_widgets.ui.waiting import Waiting
+from segcam_widgets.ui.controls.defaults import carried, differs_beside_layer, first_query, value_range
+from segcam_widgets.ui.controls.display import DisplayControls
+from segcam_widgets.ui.controls.images import ImageChooser
+from segcam_widgets.ui.controls.probes import ProbeSource, Sources
+from segcam_widgets.ui.controls.query import QueryControls
+from segcam_widgets.ui.controls.region import RegionChoice
+from segcam_widgets.ui.controls.upload import Opener, UploadPanel
+from segcam_widgets.ui.layout import arranged
+from segcam_widgets.ui.page import html as words, lifetime, snapshot
+from segcam_widgets.ui.page.busy import Waiting
+from segcam_widgets.ui.panels import code
+from segcam_widgets.ui.panels.atlas import AtlasPanel
+from segcam_widgets.ui.panels.channels import ChannelView
+from segcam_widgets.ui.panels.copy_button import CopyButton
+from segcam_widgets.ui.panels.findings import FindingsPanel
+from segcam_widgets.ui.panels.histogram import ChannelHistogram
+from segcam_widgets.ui.panels.ledger import EvidencePanel
 
 STATE_SCHEMA = 2
 """1: written while the default score was the centered logit. It matters where a state by hand names no score."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from segcam_widgets.errors import SegCamError
+from segcam_widgets.ui.controls.probes import is_probe
 from segcam_widgets.ui.explorer import SegCamExplorer
-from segcam_widgets.ui.sources import is_probe
 
 ONE_EACH = ("image", "truth")
 
@@ -53,8 +53,8 @@ def explore(
             )
         explorer = SegCamExplorer(probes)
     else:
-        from segcam_widgets.models.files import picture_opener
-        from segcam_widgets.models.load import as_model
+        from segcam_widgets.keras_probe.files import picture_opener
+        from segcam_widgets.keras_probe.load import as_model
 
         model = as_model(first)  # a file is read once
         sources = _sources(model, x, dict(kwargs))
@@ -77,10 +77,10 @@ def explore_files(
     ----------
     model, image : str
     preprocess, modules, **options
-        Of :func:`segcam_widgets.models.files.open_files`.
+        Of :func:`segcam_widgets.keras_probe.files.open_files`.
     """
-    from segcam_widgets.models.files import import_modules, open_files, picture_opener
-    from segcam_widgets.models.load import as_model
+    from segcam_widgets.keras_probe.files import import_modules, open_files, picture_opener
+    from segcam_widgets.keras_probe.load import as_model
 
     import_modules(modules)
     keras_model = as_model(model)  # a file is read once
@@ -91,7 +91,7 @@ def explore_files(
 
 
 def _sources(keras_model: Any, x: Any, kwargs: dict[str, Any]) -> list[Any]:
-    from segcam_widgets.models.files import tile_by_tile
+    from segcam_widgets.keras_probe.files import tile_by_tile
 
     many = _several(x)
     if many is None:

@@ -80,8 +80,8 @@ def files(tmp_path_factory):
 @pytest.fixture
 def served(monkeypatch):
     """Give a function that opens the explorer that a command would serve."""
+    from segcam_widgets import serve
     from segcam_widgets.cli import main
-    from segcam_widgets.ui import serve
 
     cells, opened = [], []
     monkeypatch.setattr(sys, "path", list(sys.path))

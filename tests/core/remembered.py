@@ -1,6 +1,6 @@
 """The recipes' own vectors, computed once for tests that paste many numbers at one layer."""
 
-from segcam_widgets.core.recipes import Catalogue
+from segcam_widgets.core.recognition.recipes import Catalogue
 
 
 def remember_recipes(monkeypatch, held):

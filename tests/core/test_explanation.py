@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
+from segcam_widgets.core.explanation.wording import channel_words, map_words
 from segcam_widgets.core.methods import METHODS, MapResult, Method
-from segcam_widgets.core.wording import channel_words, map_words
 from tests.core.fake_probe import linear_head, random_network
 
 ARRAYS = ("mask", "activations", "gradients", "weights", "baseline", "cam")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import segcam_widgets as sc
-from segcam_widgets.core.numbers_in_words import number, percent
+from segcam_widgets.core.text.numbers import number, percent
 from tests.core.fake_probe import linear_head, random_network
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.core import storage
 from segcam_widgets.core.baselines import BASELINES
+from segcam_widgets.core.explanation import storage
 from segcam_widgets.core.methods import METHODS, Method, Option
-from segcam_widgets.core.region import TAGS, Region, grid, region_from_dict
+from segcam_widgets.core.regions.base import TAGS, Region, grid, region_from_dict
 from segcam_widgets.core.scores import SCORES
 from tests.core.fake_probe import random_network
 

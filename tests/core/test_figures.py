@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.core.class_shares import class_shares
+from segcam_widgets.core.explanation.class_shares import class_shares
 from tests.core.fake_probe import random_network
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.core.region import region_from_dict
-from segcam_widgets.core.render import class_colours, render
+from segcam_widgets.core.picture.render import class_colours, render
+from segcam_widgets.core.regions.base import region_from_dict
 from tests.core.fake_probe import random_network
 
 PROBE = random_network(

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.core.figure import figure
+from segcam_widgets.core.explanation.figure import figure
 from segcam_widgets.core.methods import METHODS, Method, Option
-from segcam_widgets.core.region import region_from_dict
-from segcam_widgets.core.registry import Registry
-from segcam_widgets.core.render import class_colours, overlay, render
+from segcam_widgets.core.picture.render import class_colours, overlay, render
+from segcam_widgets.core.regions.base import region_from_dict
 from segcam_widgets.core.scores import SCORES
+from segcam_widgets.core.support.registry import Registry
 from segcam_widgets.errors import must_be_one_of, shown
 from tests.core.fake_probe import Conv, NumpyProbe, Pointwise, linear_head, random_network
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 
 import segcam_widgets as sc
-from segcam_widgets.core.channel_votes import channel_votes
-from segcam_widgets.core.numbers_in_words import measured, number, percent, signed, signed_percent
-from segcam_widgets.ui import words
-from segcam_widgets.ui.findings import panel_html
-from segcam_widgets.ui.waterfall import waterfall_html
+from segcam_widgets.core.text.numbers import measured, number, percent, signed, signed_percent
+from segcam_widgets.core.votes.channel import channel_votes
+from segcam_widgets.ui.page import html as words
+from segcam_widgets.ui.panels.findings import panel_html
+from segcam_widgets.ui.panels.waterfall import waterfall_html
 from tests.core.fake_probe import random_network
 from tests.diagnosis import nets
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.core.channel_votes import channel_votes
+from segcam_widgets.core.votes.channel import channel_votes
 from tests.core.fake_probe import Conv, NumpyProbe, relu
 
 NAMES = ("a\nb\r\n<b>c</b>\u2028d", "x" * 500, "\x1b[31m")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, strategies as st
 
 import segcam_widgets as sc
-from segcam_widgets.core.query import STRONGEST, from_before_margin, resolve
+from segcam_widgets.core.query import STRONGEST, from_before_margin
+from segcam_widgets.core.resolve import resolve
 from tests.core.fake_probe import linear_head, random_network
 from tests.core.strategies import PROPERTY, can_be_asked, regions
 

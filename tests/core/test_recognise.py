@@ -7,8 +7,8 @@ import pytest
 from scipy.special import softmax
 
 import segcam_widgets as sc
-from segcam_widgets.core.pasted import read_pooled
-from segcam_widgets.core.recipes import Catalogue
+from segcam_widgets.core.recognition.pasted import read_pooled
+from segcam_widgets.core.recognition.recipes import Catalogue
 from segcam_widgets.core.scores import SCORES, Logit
 from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, linear_head, random_network, relu
 from tests.core.remembered import remember_recipes

@@ -10,7 +10,7 @@ from scipy import ndimage
 from skimage.measure import grid_points_in_poly
 
 import segcam_widgets as sc
-from segcam_widgets.core.region import TAGS, region_from_dict
+from segcam_widgets.core.regions.base import TAGS, region_from_dict
 from tests.core.fake_probe import NumpyProbe, Upsample, linear_head
 from tests.core.strategies import PROPERTY, places, rectangles, regions, simple_regions
 

@@ -10,9 +10,9 @@ from PIL import Image
 from scipy.spatial.distance import pdist
 
 import segcam_widgets as sc
-from segcam_widgets.core.colours import DEFICIENCIES, oklab
-from segcam_widgets.core.figure import figure
-from segcam_widgets.core.render import (
+from segcam_widgets.core.explanation.figure import figure
+from segcam_widgets.core.picture.colours import DEFICIENCIES, oklab
+from segcam_widgets.core.picture.render import (
     class_colours,
     diverging_lut,
     draw_outline,

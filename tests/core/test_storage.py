@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 import segcam_widgets as sc
-from segcam_widgets.core import storage
-from segcam_widgets.core.render import render
+from segcam_widgets.core.explanation import storage
+from segcam_widgets.core.picture.render import render
 from tests.core.fake_probe import linear_head, random_network
 
 REGIONS = {

@@ -9,11 +9,11 @@ from hypothesis import assume, example, given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import segcam_widgets as sc
-from segcam_widgets.core.channel_votes import channel_votes
-from segcam_widgets.core.preview import preview
 from segcam_widgets.core.probe import Cotangent
-from segcam_widgets.core.vote_basis import basis_for
-from segcam_widgets.core.votes import CHUNK, Collector
+from segcam_widgets.core.votes.basis import basis_for
+from segcam_widgets.core.votes.channel import channel_votes
+from segcam_widgets.core.votes.collect import CHUNK, Collector
+from segcam_widgets.core.votes.preview import preview
 from tests.core.fake_probe import linear_head, random_network, softplus
 from tests.core.strategies import PROPERTY, close
 

@@ -1,6 +1,6 @@
 """What one rule answered."""
 
-from segcam_widgets.core.numbers_in_words import number
+from segcam_widgets.core.text.numbers import number
 from segcam_widgets.diagnosis import RULES
 
 

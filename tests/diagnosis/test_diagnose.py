@@ -10,7 +10,7 @@ import pytest
 import segcam_widgets as sc
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis import RULES, Rule
-from segcam_widgets.diagnosis.remember import Remembering, fingerprint
+from segcam_widgets.diagnosis.caching_probe import Remembering, fingerprint
 from segcam_widgets.diagnosis.report import verdict
 from segcam_widgets.errors import must_be_one_of
 from tests.core.fake_probe import random_network

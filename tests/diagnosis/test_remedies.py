@@ -7,7 +7,7 @@ import pytest
 
 import segcam_widgets as sc
 from segcam_widgets.core.grid import resize_bilinear
-from segcam_widgets.core.numbers_in_words import number
+from segcam_widgets.core.text.numbers import number
 from segcam_widgets.diagnosis.chance import DRAWS, footprint, gain_of, share_by_chance
 from segcam_widgets.diagnosis.remedies import ALL_FOOTPRINT, FLOOR, helps, measured
 from segcam_widgets.diagnosis.report import control_words

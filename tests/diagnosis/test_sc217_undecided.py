@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.diagnosis import said
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.experiments import Outcome
 from tests.diagnosis import nets
 from tests.diagnosis.nets import offset, pull

@@ -19,7 +19,7 @@ SEEN = {
     "score": "'mean_of_others' in sc.SCORES",
     "baseline": "'median' in sc.BASELINES",
     "region": "sc.Sure(0.5).to_dict()['type'] == 'sure' and 'Sure as Sure' in stub",
-    "drawing-tool": "'outside' in __import__('segcam_widgets.ui.region_tools', fromlist=['_']).REGION_TOOLS",
+    "drawing-tool": "'outside' in __import__('segcam_widgets.ui.canvas.tools', fromlist=['_']).REGION_TOOLS",
     "rule": "'small-region' in sc.RULES",
 }
 

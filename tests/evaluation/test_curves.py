@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 import segcam_widgets as sc
-from segcam_widgets.core.query import resolve
+from segcam_widgets.core.resolve import resolve
 from segcam_widgets.errors import Cancelled, NonFiniteError, UnsupportedModelError
-from segcam_widgets.evaluation.curves import (
+from segcam_widgets.evaluation.curves.curves import (
     Meter,
     Perturbation,
     Ranked,
@@ -16,9 +16,9 @@ from segcam_widgets.evaluation.curves import (
     pixel_layer,
     scope_pixels,
 )
-from segcam_widgets.evaluation.fills import FILLS, blur_sigma
-from segcam_widgets.evaluation.ranking import cell_side, order, region_on_grid, tied_share
-from segcam_widgets.evaluation.replays import batch_size
+from segcam_widgets.evaluation.curves.fills import FILLS, blur_sigma
+from segcam_widgets.evaluation.curves.ranking import cell_side, order, region_on_grid, tied_share
+from segcam_widgets.evaluation.curves.replays import batch_size
 from tests.core.fake_probe import Conv, NumpyProbe, random_network
 from tests.core.strategies import PROPERTY
 from tests.evaluation.additive import additive, pooled

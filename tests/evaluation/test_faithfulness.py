@@ -21,8 +21,8 @@ from segcam_widgets.evaluation import (
     Similarity,
     faithfulness,
 )
-from segcam_widgets.evaluation.cascade import stages_of
-from segcam_widgets.evaluation.words import curve_words
+from segcam_widgets.evaluation.curves.cascade import stages_of
+from segcam_widgets.evaluation.wording import curve_words
 from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, random_network, relu
 from tests.evaluation.additive import additive, forgetful
 

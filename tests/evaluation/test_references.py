@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segcam_widgets.evaluation.references import REFERENCES, Scene
+from segcam_widgets.evaluation.curves.references import REFERENCES, Scene
 
 
 def scene(mask, x=None, size=(5, 7), seed=0):

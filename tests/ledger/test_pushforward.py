@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import segcam_widgets as sc
-from segcam_widgets.models import pushforward
+from segcam_widgets.keras_probe.answers import pushforward
 from tests.ledger.architectures import ARCHITECTURES, BANDS, CLASSES, SIZE, build, conv, entry, picture, some
 from tests.models.networks import NETWORKS
 

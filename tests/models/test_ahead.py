@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets import session
 from segcam_widgets.core.probe import Preparing
-from segcam_widgets.models import pull
-from segcam_widgets.models.ahead import Ahead
-from segcam_widgets.models.engine import AHEAD, DEEP
-from segcam_widgets.models.probe import KerasProbe
+from segcam_widgets.keras_probe.answers import pullback as pull
+from segcam_widgets.keras_probe.engine.ahead import Ahead
+from segcam_widgets.keras_probe.engine.engine import AHEAD, DEEP
+from segcam_widgets.keras_probe.probe import KerasProbe
+from segcam_widgets.session import worker as session
 from tests.models.networks import STRUCTURES, image, small
 from tests.models.test_counts import counted
 
@@ -95,8 +95,7 @@ def query(layer, score=None):
 
 def field(probe, score="margin"):
     """A cotangent of the kind that a score pulls with."""
-    from segcam_widgets.core.explain import region_mask, score_input
-    from segcam_widgets.core.query import resolve
+    from segcam_widgets.core.resolve import region_mask, resolve, score_input
 
     asked = resolve(query(probe.layers[1].name, score), probe)
     return sc.SCORES[score].cotangent(score_input(probe, asked, region_mask(probe, asked)))

@@ -163,7 +163,7 @@ def test_a_picture_file(tmp_path):
     ],
 )
 def test_an_input_without_a_picture_is_shown_rescaled(x, expected):
-    from segcam_widgets.models.images import display_of
+    from segcam_widgets.images.arrays import display_of
 
     shown = display_of(x.astype(np.float32))
     assert shown.shape == (2, 2, 3)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 import segcam_widgets as sc
-from segcam_widgets.models.engine import DEEP
+from segcam_widgets.keras_probe.engine.engine import DEEP
 from tests.models.networks import CLASSES, SIZE, Seeds, image, small
 from tests.models.reference import relative
 
@@ -155,7 +155,7 @@ def test_a_deep_tail_answers_at_once_and_is_compiled_behind_the_answer():
 
 
 def test_compiled_functions_are_a_few_dozen_at_most(monkeypatch):
-    monkeypatch.setattr("segcam_widgets.models.engine.KEPT", 3)
+    monkeypatch.setattr("segcam_widgets.keras_probe.engine.engine.KEPT", 3)
     probe = sc.open_probe(small(), image())
     query = [sc.CamQuery(info.name, 0, sc.Everything()) for info in probe.layers]
     first = [sc.explain(probe, q).gradients for q in query]

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.models.fit import placements
-from segcam_widgets.models.images import display_of
-from segcam_widgets.models.preprocess import families
+from segcam_widgets.images.arrays import display_of
+from segcam_widgets.images.fitting import placements
+from segcam_widgets.keras_probe.preprocess import families
 from tests.models.networks import SIZE, Seeds, dynamic, image, small
 
 pytestmark = pytest.mark.keras

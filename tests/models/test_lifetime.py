@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.models.probe import KerasProbe
-from segcam_widgets.models.tensors import Held
+from segcam_widgets.keras_probe.engine.activations import Held
+from segcam_widgets.keras_probe.probe import KerasProbe
 from tests.models.networks import NETWORKS, SIZE, image, nested, small, twice_nested
 from tests.models.reference import relative
 

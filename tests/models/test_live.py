@@ -6,11 +6,10 @@ import pytest
 import tensorflow as tf
 
 import segcam_widgets as sc
-from segcam_widgets.core.explain import score_input
-from segcam_widgets.core.query import resolve
-from segcam_widgets.models.engine import DEEP
-from segcam_widgets.models.live import Live
-from segcam_widgets.models.probe import KerasProbe
+from segcam_widgets.core.resolve import resolve, score_input
+from segcam_widgets.keras_probe.cut.backward import Live
+from segcam_widgets.keras_probe.engine.engine import DEEP
+from segcam_widgets.keras_probe.probe import KerasProbe
 from tests.models.networks import CLASSES, SIZE, STRUCTURES, Seeds, control_flow, image, small, with_norms
 from tests.models.reference import relative, tape_gradient
 
@@ -101,7 +100,7 @@ def test_batch_norm_keeps_no_more_than_the_activations_behind_it():
 
 
 def test_a_graph_that_cannot_be_split_runs_whole(monkeypatch):
-    monkeypatch.setattr("segcam_widgets.models.live._split", lambda *_: 1 / 0)
+    monkeypatch.setattr("segcam_widgets.keras_probe.cut.backward._split", lambda *_: 1 / 0)
     model = control_flow()
     probe = sc.open_probe(model, image())
     live = compiled(probe, "conv")

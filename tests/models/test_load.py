@@ -16,7 +16,7 @@ import pytest
 from keras import layers
 
 import segcam_widgets as sc
-from segcam_widgets.models.load import load_model
+from segcam_widgets.keras_probe.load import load_model
 from tests.models.networks import SIZE, HiddenSoftmax, hidden_softmax, image, small
 
 pytestmark = [
@@ -260,7 +260,7 @@ def test_another_backend_is_refused_with_what_to_do(folder):
 
 
 def test_a_keras_on_another_backend_is_noticed(monkeypatch):
-    from segcam_widgets.models.startup import must_be_tensorflow
+    from segcam_widgets.keras_probe.startup import must_be_tensorflow
 
     must_be_tensorflow()
     monkeypatch.setattr(keras.config, "backend", lambda: "torch")

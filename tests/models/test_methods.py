@@ -12,8 +12,8 @@ import segcam_widgets as sc
 from segcam_widgets.core.grid import resize_bilinear
 from segcam_widgets.core.methods import batches
 from segcam_widgets.core.scores import SCORES, ScoreInput
-from segcam_widgets.diagnosis.remember import Remembering
-from segcam_widgets.models.engine import Engine
+from segcam_widgets.diagnosis.caching_probe import Remembering
+from segcam_widgets.keras_probe.engine.engine import Engine
 from tests.ledger import architectures
 
 pytestmark = pytest.mark.keras

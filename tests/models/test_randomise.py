@@ -10,7 +10,7 @@ import tensorflow as tf
 import segcam_widgets as sc
 from segcam_widgets.errors import Cancelled, SegCamError
 from segcam_widgets.evaluation import Randomisable, faithfulness
-from segcam_widgets.models.randomise import Rewired, randomised, weighted_layers
+from segcam_widgets.keras_probe.answers.randomise import Rewired, randomised, weighted_layers
 from tests.models.networks import (
     curved,
     fused_then_flattened,
@@ -235,7 +235,7 @@ def test_the_model_is_untouched_by_a_comparison_its_cancel_and_an_error(monkeypa
     def broken(*_, **__):
         raise RuntimeError("in the middle of a stage")
 
-    monkeypatch.setattr("segcam_widgets.evaluation.cascade.compare", broken)
+    monkeypatch.setattr("segcam_widgets.evaluation.curves.cascade.compare", broken)
     with pytest.raises(RuntimeError, match="in the middle of a stage"):
         faithfulness(probe, query, checks="cascades")
     assert same(before, model)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.models.probe import KerasProbe
-from segcam_widgets.models.series import SERIES
+from segcam_widgets.keras_probe.engine.series import SERIES
+from segcam_widgets.keras_probe.probe import KerasProbe
 from tests.models.networks import STRUCTURES, image, small
 from tests.models.test_counts import counted
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.keras
 # in a process of its own: what goes wrong writes past an array, and ends it sooner or later
 SCRIPT = """
 import keras, numpy as np, segcam_widgets as sc
-from segcam_widgets.models.engine import DEEP
+from segcam_widgets.keras_probe.engine.engine import DEEP
 
 x = start = keras.Input((16, 16, 3))
 x = keras.layers.Conv2D(6, 3, padding="same", name="stem")(x)

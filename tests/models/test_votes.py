@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.core.channel_votes import channel_votes
+from segcam_widgets.core.votes.channel import channel_votes
 from tests.ledger.architectures import ARCHITECTURES, SIZE, build, picture, some
 from tests.models.networks import NETWORKS
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras import layers
 
 import segcam_widgets as sc
-from segcam_widgets.models.engine import DEEP
-from segcam_widgets.models.weights import WeightWatch
+from segcam_widgets.keras_probe.engine.engine import DEEP
+from segcam_widgets.keras_probe.engine.weight_watch import WeightWatch
 from tests.models.networks import CLASSES, SIZE, Seeds, image, small, softmax_then_resize, with_norms
 from tests.models.reference import relative
 from tests.models.test_counts import counted
@@ -261,7 +261,7 @@ def test_the_held_values_are_those_that_were_seen():
 
 
 def test_where_addresses_cannot_be_seen_values_are_compared(monkeypatch):
-    monkeypatch.setattr("segcam_widgets.models.weights._place", lambda tensor: None)
+    monkeypatch.setattr("segcam_widgets.keras_probe.engine.weight_watch._place", lambda tensor: None)
     variable = tf.Variable([1.0, 2.0])
     watch = WeightWatch([variable])
     assert watch.version() == 0

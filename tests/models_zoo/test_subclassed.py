@@ -167,7 +167,7 @@ def test_the_model_is_left_as_it_was():
     model(image()[None])
     kept, call, before = model.kept, keras.Layer.__call__, attributes(model)
     weights = [np.array(weight) for weight in model.get_weights()]
-    from segcam_widgets.models.traced import trace
+    from segcam_widgets.keras_probe.record.traced import trace
 
     trace(model, (1, SIZE, SIZE, 3))
     assert keras.Layer.__call__ is call

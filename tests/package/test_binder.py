@@ -49,8 +49,7 @@ def test_the_readme_s_addresses_open_notebooks_that_are_here():
 
 
 def test_voila_shows_the_cell_of_segcam_demo(monkeypatch):
-    from segcam_widgets import cli
-    from segcam_widgets.ui import serve
+    from segcam_widgets import cli, serve
 
     said = []
     monkeypatch.setattr(serve, "serve", lambda code, **options: said.append(code))

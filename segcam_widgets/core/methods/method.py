@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.baselines import BASELINES
-from segcam_widgets.core.checks import is_finite_number, is_whole
 from segcam_widgets.core.probe import Cotangent, LayerInfo, Probe, Progress, input_layer
-from segcam_widgets.core.progress import report
-from segcam_widgets.core.registry import Registry
 from segcam_widgets.core.scores import SCORES, Score, ScoreInput
+from segcam_widgets.core.support.checks import is_finite_number, is_whole
+from segcam_widgets.core.support.progress import report
+from segcam_widgets.core.support.registry import Registry
 from segcam_widgets.errors import SegCamError, listing, must_be_one_of, shown
 
 if TYPE_CHECKING:

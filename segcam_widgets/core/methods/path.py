@@ -4,8 +4,8 @@ import numpy as np
 
 from segcam_widgets.core.methods.batches import in_batches
 from segcam_widgets.core.methods.method import Float, MapInput, MapResult, Method, Option
-from segcam_widgets.core.numbers_in_words import number, percent
 from segcam_widgets.core.probe import Cotangent
+from segcam_widgets.core.text.numbers import number, percent
 
 COMPLETE = 0.05
 """More than this share of the score's difference missing, and more steps are advised."""

@@ -1,12 +1,12 @@
 """SC206: the class hangs on what goes round the layer."""
 
-from segcam_widgets.diagnosis import said
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.rules.weighed import because
-from segcam_widgets.diagnosis.words import listed
+from segcam_widgets.diagnosis.wording import listed
 
 
 class CarriedByBypass(Rule):

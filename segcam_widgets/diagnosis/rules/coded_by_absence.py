@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from segcam_widgets.core.numbers_in_words import percent
-from segcam_widgets.diagnosis import said
+from segcam_widgets.core.text.numbers import percent
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.experiments import Outcome
 from segcam_widgets.diagnosis.findings import NotApplicable

@@ -1,10 +1,10 @@
 """SC104: the layer is silent."""
 
-from segcam_widgets.core.numbers_in_words import counted
+from segcam_widgets.core.text.numbers import counted
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, channels
+from segcam_widgets.diagnosis.wording import capital, channels
 
 
 class DeadChannels(Rule):

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.numbers_in_words import number, percent
 from segcam_widgets.core.scores import SCORES
+from segcam_widgets.core.text.numbers import number, percent
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import margin, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, listed
+from segcam_widgets.diagnosis.wording import capital, listed
 
 QUARTER = 0.25
 """Share of what the score subtracts that outputs without use may have."""

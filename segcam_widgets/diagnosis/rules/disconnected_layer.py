@@ -1,11 +1,11 @@
 """SC102: nothing that the layer does reaches the region."""
 
-from segcam_widgets.diagnosis import said
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.decide import STIRS
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import listed
+from segcam_widgets.diagnosis.wording import listed
 
 
 class DisconnectedLayer(Rule):

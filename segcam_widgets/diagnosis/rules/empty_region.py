@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from segcam_widgets.core.numbers_in_words import counted
 from segcam_widgets.core.query import CamQuery
-from segcam_widgets.core.region import Region
-from segcam_widgets.core.regions import Everything, PredictedClass, TruthClass
+from segcam_widgets.core.regions.base import Region
+from segcam_widgets.core.regions.labelled import Everything, PredictedClass, TruthClass
+from segcam_widgets.core.text.numbers import counted
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.remedies import try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital
+from segcam_widgets.diagnosis.wording import capital
 
 
 class EmptyRegion(Rule):

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.ledger import NOISE
-from segcam_widgets.core.numbers_in_words import counted, signed
 from segcam_widgets.core.scores import SCORES
+from segcam_widgets.core.text.numbers import counted, signed
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule

@@ -3,7 +3,7 @@
 import numpy as np
 
 from segcam_widgets.core.methods import METHODS
-from segcam_widgets.core.numbers_in_words import counted, number, percent
+from segcam_widgets.core.text.numbers import counted, number, percent
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule

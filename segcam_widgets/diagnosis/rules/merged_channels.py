@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.numbers_in_words import number
+from segcam_widgets.core.text.numbers import number
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, channels
+from segcam_widgets.diagnosis.wording import capital, channels
 
 ONE = 1.2
 """Effective rank below which the channels are one: the second holds less than a twentieth of the singular values' sum."""

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.numbers_in_words import number, percent
-from segcam_widgets.diagnosis import said
+from segcam_widgets.core.text.numbers import number, percent
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule

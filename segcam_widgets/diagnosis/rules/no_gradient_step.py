@@ -1,14 +1,14 @@
 """SC107: a step on the way to the logits lets no gradient through."""
 
 from segcam_widgets.core.methods import METHODS
-from segcam_widgets.core.numbers_in_words import percent
-from segcam_widgets.diagnosis import said
+from segcam_widgets.core.text.numbers import percent
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.decide import STIRS
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import listed
+from segcam_widgets.diagnosis.wording import listed
 
 
 class NoGradientStep(Rule):

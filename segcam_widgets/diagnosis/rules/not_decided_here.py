@@ -1,6 +1,6 @@
 """SC213: nothing that is done to the layer moves the class."""
 
-from segcam_widgets.diagnosis import said
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.decide import KEEPS
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers

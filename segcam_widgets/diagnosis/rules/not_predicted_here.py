@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.numbers_in_words import number, percent
 from segcam_widgets.core.query import CamQuery
+from segcam_widgets.core.text.numbers import number, percent
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import try_queries

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from segcam_widgets.core.numbers_in_words import percent, signed
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.diagnosis import said
+from segcam_widgets.core.text.numbers import percent, signed
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.decide import EFFECT
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import Remedy, other_method, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, channels, verb
+from segcam_widgets.diagnosis.wording import capital, channels, verb
 
 
 class Outweighed(Rule):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from segcam_widgets.core.explanation import BLANK_TOLERANCE
-from segcam_widgets.core.numbers_in_words import percent
+from segcam_widgets.core.explanation.blank import BLANK_TOLERANCE
+from segcam_widgets.core.text.numbers import percent
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule

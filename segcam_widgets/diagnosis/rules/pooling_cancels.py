@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from segcam_widgets.core.explanation import is_empty
+from segcam_widgets.core.explanation.blank import is_empty
 from segcam_widgets.core.methods import METHODS
-from segcam_widgets.core.numbers_in_words import number, signed
-from segcam_widgets.diagnosis import said
+from segcam_widgets.core.text.numbers import number, signed
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_method, try_queries

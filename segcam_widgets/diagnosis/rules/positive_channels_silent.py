@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.numbers_in_words import counted
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.diagnosis import said
+from segcam_widgets.core.text.numbers import counted
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import STRONG, Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import other_layers, try_layers
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, channels, verb
+from segcam_widgets.diagnosis.wording import capital, channels, verb
 
 
 class PositiveChannelsSilent(Rule):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segcam_widgets.core.numbers_in_words import percent
+from segcam_widgets.core.text.numbers import percent
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.rule import Hit, Rule
 

@@ -3,15 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.explanation import BLANK_TOLERANCE
-from segcam_widgets.core.numbers_in_words import number, numbers, percent
+from segcam_widgets.core.explanation.blank import BLANK_TOLERANCE
 from segcam_widgets.core.scores import SCORES
-from segcam_widgets.diagnosis import said
+from segcam_widgets.core.text.numbers import number, numbers, percent
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import HEALTHY_GAIN, Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.remedies import Remedy, other_method, rectified_layer, try_queries
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import capital, channels
+from segcam_widgets.diagnosis.wording import capital, channels
 
 
 class SignedActivations(Rule):

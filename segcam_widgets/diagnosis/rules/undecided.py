@@ -1,6 +1,6 @@
 """SC217: the experiments do not agree, and no cause is named."""
 
-from segcam_widgets.diagnosis import said
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.rule import Hit, Rule
 from segcam_widgets.diagnosis.rules.weighed import NUMBERS, because

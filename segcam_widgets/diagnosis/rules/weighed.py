@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.numbers_in_words import numbers
-from segcam_widgets.diagnosis import said
+from segcam_widgets.core.text.numbers import numbers
+from segcam_widgets.diagnosis import sentences as said
 from segcam_widgets.diagnosis.case import Case
-from segcam_widgets.diagnosis.words import capital, channels, verb
+from segcam_widgets.diagnosis.wording import capital, channels, verb
 
 NUMBERS = ("lift", "zero", "sink", "skip")
 """The experiments whose numbers stand in the evidence."""

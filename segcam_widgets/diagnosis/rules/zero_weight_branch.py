@@ -3,7 +3,7 @@
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.findings import NotApplicable
 from segcam_widgets.diagnosis.rule import Hit, Rule
-from segcam_widgets.diagnosis.words import listed
+from segcam_widgets.diagnosis.wording import listed
 
 
 class ZeroWeightBranch(Rule):

@@ -9,13 +9,13 @@ import traitlets
 from ipywidgets import Layout
 from numpy.typing import ArrayLike
 
-from segcam_widgets.core.colours import class_colours, diverging_lut
-from segcam_widgets.core.region import Region
+from segcam_widgets.core.picture.colours import class_colours, diverging_lut
+from segcam_widgets.core.regions.base import Region
 from segcam_widgets.errors import SegCamError, must_be_one_of
 from segcam_widgets.ui.canvas import wire
 from segcam_widgets.ui.canvas.assets import module_source, style_source
 from segcam_widgets.ui.canvas.colours import hex_colours
-from segcam_widgets.ui.region_tools import (
+from segcam_widgets.ui.canvas.tools import (
     OPS,
     REGION_TOOLS,
     GridMapping,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segcam_widgets.core.numbers_in_words import number
+from segcam_widgets.core.text.numbers import number
 from segcam_widgets.errors import SegCamError
 
 Packed = dict[str, Any]

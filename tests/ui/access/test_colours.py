@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from segcam_widgets.core.colours import DEFICIENCIES
-from segcam_widgets.ui import histogram, waterfall
+from segcam_widgets.core.picture.colours import DEFICIENCIES
+from segcam_widgets.ui.panels import histogram, waterfall
 from tests.ui.explorer.array_probe import ArrayProbe
 
 SEEN_WITH = {"all cones": np.eye(3), **DEFICIENCIES}

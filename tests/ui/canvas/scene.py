@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from segcam_widgets.core.colours import diverging_lut
+from segcam_widgets.core.picture.colours import diverging_lut
 from segcam_widgets.ui.canvas import SegmentationCanvas
 
 LUT = diverging_lut()

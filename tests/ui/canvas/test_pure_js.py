@@ -10,8 +10,8 @@ import pytest
 
 import segcam_widgets
 from segcam_widgets.core.grid import resize_bilinear
-from segcam_widgets.core.numbers_in_words import signed
-from segcam_widgets.core.raster import polygon_mask
+from segcam_widgets.core.regions.raster import polygon_mask
+from segcam_widgets.core.text.numbers import signed
 from segcam_widgets.ui.canvas.assets import ENTRY, script_names
 from tests.javascript.node import find_node
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.core.region import Region
-from segcam_widgets.ui.region_tools import (
+from segcam_widgets.core.regions.base import Region
+from segcam_widgets.ui.canvas.tools import (
     REGION_TOOLS,
     GridMapping,
     checked_shape,

@@ -262,6 +262,6 @@ def test_no_script_is_forgotten():
 
 
 def test_the_tools_need_no_browser_library():
-    code = "import sys, segcam_widgets.ui.region_tools; print({'ipywidgets', 'anywidget'} & set(sys.modules))"
+    code = "import sys, segcam_widgets.ui.canvas.tools; print({'ipywidgets', 'anywidget'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

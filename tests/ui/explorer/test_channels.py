@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import segcam_widgets as sc
-from segcam_widgets.core.channel_votes import channel_votes
+from segcam_widgets.core.votes.channel import channel_votes
 from tests.ui.explorer.array_probe import ArrayProbe
 
 

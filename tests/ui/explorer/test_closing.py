@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets import session
+from segcam_widgets.session import worker as session
 from tests.ui.explorer.array_probe import ArrayProbe
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.ui.histogram import DOWN, UP
+from segcam_widgets.ui.panels.histogram import DOWN, UP
 
 SHOWN = ("pooled gradient", "region contribution")
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from segcam_widgets.core.render import render
-from segcam_widgets.ui.histogram import DOWN, UP
+from segcam_widgets.core.picture.render import render
+from segcam_widgets.ui.panels.histogram import DOWN, UP
 
 EVIL = ("<img src=x onerror='window.hacked=1'>", "<script>window.hacked=1</script>", "a & b")
 CODE = f"""

@@ -44,7 +44,7 @@ class Reader(HTMLParser):
 def html_of(explorer):
     import ipywidgets
 
-    from segcam_widgets.ui.lifetime import family
+    from segcam_widgets.ui.page.lifetime import family
 
     return [w.value for w in family(explorer) if isinstance(w, ipywidgets.HTML | ipywidgets.HTMLMath)]
 

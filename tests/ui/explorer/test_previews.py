@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets import previews
+from segcam_widgets.session import previews
 from tests.ui.explorer.array_probe import ArrayProbe
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.ui import waiting
+from segcam_widgets.ui.page import busy as waiting
 from tests.ui.explorer.array_probe import ArrayProbe
 
 LONG = 30  # seconds that no test takes, unless it fails

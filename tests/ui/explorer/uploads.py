@@ -5,8 +5,8 @@ import io
 
 from PIL import Image
 
-from segcam_widgets.ui.lifetime import family
-from segcam_widgets.ui.upload import UploadPanel
+from segcam_widgets.ui.controls.upload import UploadPanel
+from segcam_widgets.ui.page.lifetime import family
 
 
 def upload_panel(explorer):

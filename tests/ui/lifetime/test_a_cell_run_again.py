@@ -8,7 +8,7 @@ import pytest
 from ipywidgets.widgets import widget as ipywidgets_widget
 
 import segcam_widgets as sc
-from segcam_widgets.ui import lifetime
+from segcam_widgets.ui.page import lifetime
 from tests.ui.explorer.array_probe import ArrayProbe
 
 

@@ -1,0 +1,1 @@
+"""Arrays as pictures: colours, maps laid over an image, HTML."""

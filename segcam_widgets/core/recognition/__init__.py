@@ -1,0 +1,1 @@
+"""Which recipe gives the pooled gradients of somebody's own script."""

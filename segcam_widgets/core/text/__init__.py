@@ -1,0 +1,1 @@
+"""Numbers and names in sentences, one form of each."""

@@ -1,0 +1,1 @@
+"""Every layer and every class at once."""

@@ -1,0 +1,1 @@
+"""Deletion and insertion, of pixels and of channels."""

@@ -1,0 +1,1 @@
+"""Pictures as a model expects them: read, fitted, prepared. Numpy and Pillow."""

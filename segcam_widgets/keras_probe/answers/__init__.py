@@ -1,0 +1,1 @@
+"""What the protocol asks, answered for one image."""

@@ -1,0 +1,1 @@
+"""What is compiled once for all images of a model."""

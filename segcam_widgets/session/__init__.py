@@ -1,0 +1,1 @@
+"""The current query of a view, answered in the background: the newest wins."""

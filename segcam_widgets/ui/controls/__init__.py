@@ -1,0 +1,1 @@
+"""What a person sets: region, layer, class, score, display, images."""
