@@ -9,7 +9,8 @@ TIMES = 20
 """How many times as many examples are drawn while exploring."""
 
 settings.register_profile("same", derandomize=True, deadline=None, print_blob=True, max_examples=100)
-settings.register_profile("explore", deadline=None, print_blob=True, max_examples=100 * TIMES)
+# said outright: where CI is set, Hypothesis's own profile, which others start from, draws the same each time
+settings.register_profile("explore", derandomize=False, deadline=None, print_blob=True, max_examples=100 * TIMES)
 settings.load_profile("same")
 
 

@@ -101,7 +101,8 @@ TEXTS = [
     path
     for room in ("segcam_widgets", "docs", "tests", "benchmarks", "binder", "notebooks")
     for path in sorted((ROOT / room).rglob("*"))
-    if path.suffix in {".py", ".pyi", ".md", ".js", ".css", ".html", ".toml"} and "_build" not in path.parts
+    if path.suffix in {".py", ".pyi", ".md", ".js", ".css", ".html", ".toml"}
+    and not {"_build", "node_modules"} & set(path.parts)
 ] + [*ROOT.glob("*.md"), ROOT / "pyproject.toml"]
 
 
