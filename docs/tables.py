@@ -16,19 +16,19 @@ FOLDER = Path(__file__).parent / "generated"
 
 # Headings of the API page, and the modules whose public names stand under each. What is in no list goes under "More".
 API = {
-    "Open": ("models.opening", "demo"),
-    "Ask": ("core.query", "core.explain", "core.explanation", "core.scores", "core.methods", "core.baselines"),
-    "Regions": ("core.regions",),
-    "What carries the score": ("core.ledger", "core.ablation", "core.votes"),
-    "Your own gradients": ("core.recognise", "core.recognition"),
-    "Diagnosis": ("diagnosis", "diagnosis.atlas"),
+    "Open": ("keras_probe.opening", "demo"),
+    "Ask": ("core.query", "core.explanation", "core.scores", "core.methods", "core.baselines"),
+    "Regions": ("core.regions.drawn", "core.regions.labelled"),
+    "What carries the score": ("core.ledger", "core.ablation", "core.votes.collect"),
+    "Your own gradients": ("core.recognition.recognise", "core.recognition.recognition"),
+    "Diagnosis": ("diagnosis", "diagnosis.atlas.atlas"),
     "Views": ("ui.opening", "ui.explorer"),
     "Errors": ("errors",),
 }
 
 # What a probe is asked and answers, below the public names: the Keras probe, the protocol, and the values of its answers.
 PROBE = (
-    "models.probe.KerasProbe", "core.probe.Probe", "core.probe.LayerInfo", "core.probe.Pullback", "core.probe.Tail",
+    "keras_probe.probe.KerasProbe", "core.probe.Probe", "core.probe.LayerInfo", "core.probe.Pullback", "core.probe.Tail",
     "core.probe.LayerSweep", "core.probe.Cotangent",
 )  # fmt: skip
 

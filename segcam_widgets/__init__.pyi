@@ -20,17 +20,19 @@ from .core.recognition.recognition import (
     Match as Match,
     Recognition as Recognition,
 )
-from .core.regions import (
-    Border as Border,
+from .core.regions.drawn import (
     Brush as Brush,
-    Component as Component,
-    Errors as Errors,
     Everything as Everything,
     Mask as Mask,
     Pixel as Pixel,
     Polygon as Polygon,
-    PredictedClass as PredictedClass,
     Rectangle as Rectangle,
+)
+from .core.regions.labelled import (
+    Border as Border,
+    Component as Component,
+    Errors as Errors,
+    PredictedClass as PredictedClass,
     TruthClass as TruthClass,
 )
 from .core.scores import SCORES as SCORES

@@ -11,7 +11,7 @@ import pytest
 
 import segcam_widgets as sc
 from segcam_widgets.errors import Cancelled
-from segcam_widgets.session import worker as session
+from segcam_widgets.session import explainer as explaining, worker as session
 from segcam_widgets.session.worker import Counts, NewestWins
 
 LONG = 30  # seconds that no test takes, unless it fails
@@ -341,7 +341,7 @@ class Flat:
 
 def test_the_explainer_answers_with_explanations_and_refusals():
     shown, failed = [], []
-    worker = session.explainer(lambda r, a: shown.append(a), lambda r, e: failed.append(e))
+    worker = explaining.explainer(lambda r, a: shown.append(a), lambda r, e: failed.append(e))
     probe = Flat()
     worker.submit((probe, sc.CamQuery("last", "sea", sc.Rectangle(0, 0, 2, 2))))
     assert worker.flush()
@@ -418,7 +418,7 @@ class Layered(Flat):
 
 def test_a_slow_method_tells_how_far_it_is_and_gives_way():
     told, shown = [], []
-    worker = session.explainer(
+    worker = explaining.explainer(
         lambda r, a: shown.append(a.query.method), lambda r, e: None, tell=lambda fraction, text: told.append(text)
     )
     probe = Layered()
@@ -440,7 +440,7 @@ def test_a_view_that_cannot_show_progress_gets_its_answer_all_the_same():
         raise ValueError("the widget is closed")
 
     shown = []
-    worker = session.explainer(lambda r, a: shown.append(a), lambda r, e: None, tell=broken)
+    worker = explaining.explainer(lambda r, a: shown.append(a), lambda r, e: None, tell=broken)
     probe = Layered()
     probe.gate.release(100)
     worker.submit((probe, sc.CamQuery("last", "sea", sc.Everything(), method="ablation-cam")))
@@ -563,4 +563,4 @@ class Ten:
     ],
 )
 def test_the_layers_beside_one(layer, expected):
-    assert session.beside(Ten(), layer) == expected
+    assert explaining.beside(Ten(), layer) == expected

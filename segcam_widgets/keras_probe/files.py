@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from segcam_widgets.core.placement import Placement
-from segcam_widgets.core.regions.labelled import Rectangle
+from segcam_widgets.core.regions.drawn import Rectangle
 from segcam_widgets.errors import SegCamError, must_be_one_of
 from segcam_widgets.images.fitting import placements
 from segcam_widgets.images.prepare import Given, check, read_image, tiles

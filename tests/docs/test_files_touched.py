@@ -36,10 +36,10 @@ def add(package, path, code):
     """Write into one file of a copy what the page's code needs there."""
     file = package / path
     if path == "__init__.py":
-        file.write_text(file.read_text().replace('"Rectangle",', '"Rectangle",\n        "Sure",'))
+        file.write_text(file.read_text().replace('"TruthClass",', '"TruthClass",\n        "Sure",'))
     elif path == "__init__.pyi":
         file.write_text(
-            file.read_text().replace("Rectangle as Rectangle,", "Rectangle as Rectangle,\n    Sure as Sure,")
+            file.read_text().replace("TruthClass as TruthClass,", "TruthClass as TruthClass,\n    Sure as Sure,")
         )
     elif path == "diagnosis/rules/__init__.py":
         file.write_text(f"{file.read_text()}\nimport segcam_widgets.diagnosis.rules.small_region\n")

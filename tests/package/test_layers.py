@@ -39,10 +39,10 @@ def test_contracts_hold(copy):
         ("core/broken.py", "import tensorflow", "segcam_widgets.core.broken -> tensorflow"),
         ("ui/broken.py", "def late():\n    import keras", "segcam_widgets.ui.broken -> keras"),
         ("core/broken.py", "import traitlets", "segcam_widgets.core.broken -> traitlets"),
-        ("models/broken.py", "import ipywidgets", "segcam_widgets.models.broken -> ipywidgets"),
-        ("core/broken.py", "import segcam_widgets.models", "segcam_widgets.core is not allowed to import"),
+        ("keras_probe/broken.py", "import ipywidgets", "segcam_widgets.keras_probe.broken -> ipywidgets"),
+        ("core/broken.py", "import segcam_widgets.keras_probe", "segcam_widgets.core is not allowed to import"),
         ("errors.py", "import segcam_widgets.core", "segcam_widgets.errors is not allowed to import"),
-        ("models/broken.py", "import segcam_widgets.ui", "segcam_widgets.models is not allowed to import"),
+        ("keras_probe/broken.py", "import segcam_widgets.ui", "segcam_widgets.keras_probe is not allowed to import"),
         ("newroom.py", "", "newroom"),  # a module that has no place in the order
     ],
 )

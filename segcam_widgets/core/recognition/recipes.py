@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from segcam_widgets.core.probe import LayerInfo, Probe, Progress
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.regions.base import BoolMask, Region
-from segcam_widgets.core.regions.labelled import Everything, PredictedClass, TruthClass
+from segcam_widgets.core.regions.drawn import Everything
+from segcam_widgets.core.regions.labelled import PredictedClass, TruthClass
 from segcam_widgets.core.resolve import region_mask, resolve, score_input
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.core.support.checks import must_be_finite

@@ -1,4 +1,4 @@
-"""The regions of the output that a query can ask about: from the prediction, from the truth, and drawn."""
+"""Regions that the prediction or the truth draws: a class, a segment, wrong pixels, a border."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -10,24 +10,8 @@ from scipy import ndimage
 from segcam_widgets.core.classes import _class_label, _named_class, class_index
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.regions.base import BoolMask, Region, grid, must_be_region
-from segcam_widgets.core.regions.drawn import Brush, Everything, Mask, Pixel, Polygon, Rectangle
 from segcam_widgets.core.support.checks import whole_number
 from segcam_widgets.errors import SegCamError, must_be_one_of
-
-__all__ = [
-    "Border",
-    "Brush",
-    "Component",
-    "Errors",
-    "Everything",
-    "Mask",
-    "Pixel",
-    "Polygon",
-    "PredictedClass",
-    "Rectangle",
-    "TruthClass",
-    "class_index",
-]
 
 
 def _truth(probe: Probe) -> NDArray[np.int64]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.regions.base import Region
-from segcam_widgets.core.regions.labelled import Everything, PredictedClass, TruthClass
+from segcam_widgets.core.regions.drawn import Everything
+from segcam_widgets.core.regions.labelled import PredictedClass, TruthClass
 from segcam_widgets.core.text.numbers import counted
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.remedies import try_queries

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from segcam_widgets.core.explanation.explain import explain
 from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.probe import Probe, Progress
-from segcam_widgets.core.regions.labelled import Mask
+from segcam_widgets.core.regions.drawn import Mask
 from segcam_widgets.core.support.progress import report
 from segcam_widgets.errors import Cancelled, SegCamError
 from segcam_widgets.evaluation.similarity import Similarity, compare

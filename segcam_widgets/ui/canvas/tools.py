@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 from segcam_widgets.core.regions.base import Complement, Difference, Intersection, Region, Union
-from segcam_widgets.core.regions.labelled import Brush, Component, Everything, Pixel, Polygon, Rectangle
+from segcam_widgets.core.regions.drawn import Brush, Everything, Pixel, Polygon, Rectangle
+from segcam_widgets.core.regions.labelled import Component
 from segcam_widgets.core.support.registry import Registry
 from segcam_widgets.errors import SegCamError, must_be_one_of
 from segcam_widgets.ui.canvas.mapping import GridMapping as GridMapping

@@ -8,7 +8,8 @@ import ipywidgets as W
 from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.regions.base import Region
-from segcam_widgets.core.regions.labelled import Errors, Everything, PredictedClass, TruthClass
+from segcam_widgets.core.regions.drawn import Everything
+from segcam_widgets.core.regions.labelled import Errors, PredictedClass, TruthClass
 from segcam_widgets.ui.canvas import SegmentationCanvas
 from segcam_widgets.ui.controls.quiet import Quiet
 

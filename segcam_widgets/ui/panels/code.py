@@ -4,7 +4,8 @@ from typing import Any
 
 from segcam_widgets.core.query import STRONGEST, CamQuery
 from segcam_widgets.core.regions.base import Complement, Difference, Intersection, Region, Union
-from segcam_widgets.core.regions.labelled import Mask, PredictedClass
+from segcam_widgets.core.regions.drawn import Mask
+from segcam_widgets.core.regions.labelled import PredictedClass
 
 _SIGNS = {Union: "|", Intersection: "&", Difference: "-"}
 

@@ -2,7 +2,7 @@
 // accordions no place in the tab order, a field without a label has a tooltip only; and lines in words that grow and
 // shrink would push the picture up and down under the hand.
 
-/** @import { Widget, WidgetManager } from "../canvas/static/types.d.ts" */
+/** @import { Widget, WidgetManager } from "../../canvas/static/types.d.ts" */
 /**
  * @typedef {{ leaving: string[], slider_texts: Record<string, string[]> }} PageTraits
  * @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Field

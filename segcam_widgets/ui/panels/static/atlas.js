@@ -1,7 +1,7 @@
 // A heat table, layers down and classes across: only the cells in sight are on the page, so that 300 layers by 150 classes
 // scroll as lightly as 5 by 2. One cell has the focus; arrows, Home, End and the page keys move it, Enter or Space chooses.
 
-/** @import { Model, Widget } from "../canvas/static/types.d.ts" */
+/** @import { Model, Widget } from "../../canvas/static/types.d.ts" */
 /**
  * `colours`: ground and ink for each level of the share; `codes`: "row,column" -> the code of what was found there.
  * @typedef {{ rows?: string[], columns?: string[], pixels?: number[], colours?: [string, string][],

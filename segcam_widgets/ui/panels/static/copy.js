@@ -1,6 +1,6 @@
 // A button that puts a text on the clipboard, and shows it where the clipboard is out of reach (no https, no permission).
 
-/** @import { Widget } from "../canvas/static/types.d.ts" */
+/** @import { Widget } from "../../canvas/static/types.d.ts" */
 /** @typedef {{ title: string, text: string }} CopyTraits */
 
 /**
