@@ -28,8 +28,8 @@ API = {
 
 # What a probe is asked and answers, below the public names: the Keras probe, the protocol, and the values of its answers.
 PROBE = (
-    "keras_probe.probe.KerasProbe", "core.probe.Probe", "core.probe.LayerInfo", "core.probe.Pullback", "core.probe.Tail",
-    "core.probe.LayerSweep", "core.probe.Cotangent",
+    "keras_probe.probe.KerasProbe", "core.probe.Probe", "core.answers.LayerInfo", "core.answers.Pullback", "core.answers.Tail",
+    "core.answers.LayerSweep", "core.answers.Cotangent",
 )  # fmt: skip
 
 

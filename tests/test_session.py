@@ -307,7 +307,7 @@ class Flat:
     """A probe of arrays: two classes, one layer whose two channels are the logits."""
 
     def __init__(self):
-        from segcam_widgets.core.probe import LayerInfo
+        from segcam_widgets.core.answers import LayerInfo
 
         self.logits = np.random.default_rng(0).normal(size=(4, 5, 2)).astype(np.float32)
         self.layers = (LayerInfo("last", (4, 5, 2), "Conv2D"),)
@@ -331,7 +331,7 @@ class Flat:
         return self.logits
 
     def pullback(self, layer, cotangent, at=None):
-        from segcam_widgets.core.probe import Pullback
+        from segcam_widgets.core.answers import Pullback
 
         return Pullback(np.asarray(cotangent.to_array()), {})
 
@@ -406,7 +406,7 @@ class Layered(Flat):
         self.gate = threading.Semaphore(0)
 
     def tail(self, layer):
-        from segcam_widgets.core.probe import Tail
+        from segcam_widgets.core.answers import Tail
 
         return Tail({}, rectified=False, half_precision=False)
 
@@ -549,7 +549,7 @@ class Ten:
     """A probe's layers alone."""
 
     def __init__(self):
-        from segcam_widgets.core.probe import LayerInfo
+        from segcam_widgets.core.answers import LayerInfo
 
         self.layers = tuple(LayerInfo(f"layer{i}", (1, 1, 1), "Conv2D") for i in range(10))
 

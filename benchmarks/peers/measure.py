@@ -24,8 +24,8 @@ import segcam_widgets as sc
 from benchmarks.peers.candidates import PEERS, Candidate, Ours, as_loaded, quiet, said
 from benchmarks.peers.networks import NETWORKS, matching
 from benchmarks.timing import interleaved
+from segcam_widgets.core.answers import Cotangent
 from segcam_widgets.core.methods import pooled
-from segcam_widgets.core.probe import Cotangent
 from segcam_widgets.core.scores import ScoreInput
 from segcam_widgets.keras_probe.engine.engine import AHEAD
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Float, Progress
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation.explain import report
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.ledger import NOISE, EvidenceLedger, ledger
-from segcam_widgets.core.probe import Float, Probe, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.resolve import score_input
 from segcam_widgets.core.scores import SCORES

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Float, LayerInfo, Tail
 from segcam_widgets.core.classes import class_index as find_class
 from segcam_widgets.core.ledger_steps import SHOWN, Step, ledger_steps
 from segcam_widgets.core.methods import pooled
-from segcam_widgets.core.probe import Float, LayerInfo, Probe, Tail
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import STRONGEST, CamQuery
 from segcam_widgets.core.resolve import must_be_probe, region_mask, resolve, score_input
 from segcam_widgets.core.scores import SCORES

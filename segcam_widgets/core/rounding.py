@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segcam_widgets.core.probe import Cotangent, Float, Probe
+from segcam_widgets.core.answers import Cotangent, Float
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.standing import loudest
 from segcam_widgets.core.text.numbers import number

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.probe import Cotangent
+from segcam_widgets.core.answers import Cotangent
 from segcam_widgets.core.standing import strongest_rivals
 from segcam_widgets.core.support.registry import Registry
 from segcam_widgets.errors import SegCamError, either

@@ -7,10 +7,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.probe import Cotangent, Float, Probe, Pullback
+from segcam_widgets.core.answers import Cotangent, Float, Pullback
+from segcam_widgets.core.probe import Probe
 
 
-class Remembering:
+class _OfProbe:
+    """Another probe's answers, but for what a subclass answers itself. Weights do not change within one diagnosis."""
+
+    def __init__(self, probe: Any) -> None:
+        self._probe = probe
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._probe, name)
+
+    def refresh(self) -> bool:
+        """Nothing to drop."""
+        return False
+
+    def activations(self, layer: str) -> Float:
+        """The probe's."""
+        return self._probe.activations(layer)
+
+    def replay(self, layer: str, activations: Float, bypass: Mapping[str, Float] | None = None) -> Float:
+        """The probe's."""
+        return self._probe.replay(layer, activations, bypass)
+
+
+class Remembering(_OfProbe):
     """Answers as the probe does, and what was asked before from memory.
 
     A map, its ledger, and every remedy that changes the method or the baseline alone need one and the same pullback. A
@@ -25,24 +48,9 @@ class Remembering:
     """
 
     def __init__(self, probe: Probe) -> None:
-        self._probe = probe
+        super().__init__(probe)
         self._answers: dict[Hashable, Pullback] = {}
         self.asked: dict[str, int] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._probe, name)
-
-    def refresh(self) -> bool:
-        """Weights do not change within one diagnosis."""
-        return False
-
-    def activations(self, layer: str) -> Float:
-        """The probe's."""
-        return self._probe.activations(layer)
-
-    def replay(self, layer: str, activations: Float, bypass: Mapping[str, Float] | None = None) -> Float:
-        """The probe's."""
-        return self._probe.replay(layer, activations, bypass)
 
     def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback:
         """The probe's, each asked once."""
@@ -55,26 +63,8 @@ class Remembering:
         return self._answers[key]
 
 
-class InFloat32:
+class InFloat32(_OfProbe):
     """A probe whose gradients are computed in 32 bits behind the layer, whatever the network computes in."""
-
-    def __init__(self, probe: Any) -> None:
-        self._probe = probe
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._probe, name)
-
-    def refresh(self) -> bool:
-        """Weights do not change within one diagnosis."""
-        return False
-
-    def activations(self, layer: str) -> Float:
-        """The probe's."""
-        return self._probe.activations(layer)
-
-    def replay(self, layer: str, activations: Float, bypass: Mapping[str, Float] | None = None) -> Float:
-        """The probe's."""
-        return self._probe.replay(layer, activations, bypass)
 
     def pullback(self, layer: str, cotangent: Cotangent | Float, at: Float | None = None) -> Pullback:
         """In 32 bits; at the image's own activations alone."""

@@ -7,12 +7,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Cotangent
 from segcam_widgets.core.explanation.blank import is_empty
 from segcam_widgets.core.explanation.explain import explain
 from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.ledger import EvidenceLedger, ledger
 from segcam_widgets.core.methods import METHODS, pooled
-from segcam_widgets.core.probe import Cotangent, Probe
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.diagnosis.caching_probe import InFloat32
 from segcam_widgets.diagnosis.decide import Arithmetic, Decision, decide

@@ -1,8 +1,9 @@
 """`diagnose`: find out why the map of a query looks as it does."""
 
+from segcam_widgets.core.answers import Progress
 from segcam_widgets.core.explanation.explain import report
 from segcam_widgets.core.explanation.explanation import Explanation
-from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.resolve import must_be_probe
 from segcam_widgets.diagnosis import rules as _rules  # noqa: F401 - registers them

@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Float
 from segcam_widgets.core.grid import coverage
-from segcam_widgets.core.probe import Float, Probe
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.regions.base import BoolMask
 
 TURNS = 0.5

@@ -8,10 +8,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Cotangent, Float, Progress, Tail
 from segcam_widgets.core.explanation.explain import explain
 from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.methods import METHODS
-from segcam_widgets.core.probe import Cotangent, Float, Probe, Progress, Tail
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.regions.base import BoolMask
 from segcam_widgets.core.resolve import resolve, score_input

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from segcam_widgets.core.answers import Progress
 from segcam_widgets.core.explanation.explain import explain
 from segcam_widgets.core.explanation.explanation import Explanation
-from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.support.progress import report
 from segcam_widgets.errors import Cancelled, SegCamError
 from segcam_widgets.evaluation.similarity import Similarity, compare

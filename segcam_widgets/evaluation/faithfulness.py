@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from segcam_widgets.core.answers import Progress
 from segcam_widgets.core.explanation.explain import explain
 from segcam_widgets.core.explanation.explanation import Explanation
-from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.resolve import must_be_probe, region_mask, resolve
 from segcam_widgets.core.scores import SCORES

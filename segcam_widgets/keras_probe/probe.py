@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Cotangent, LayerInfo, LayerSweep, Pullback, Tail
 from segcam_widgets.core.placement import Placement
-from segcam_widgets.core.probe import Cotangent, LayerInfo, LayerSweep, Preparing, Probe, Pullback, Tail
+from segcam_widgets.core.probe import Preparing, Probe
 from segcam_widgets.core.scores import default_score
 from segcam_widgets.core.standing import index_type
 from segcam_widgets.core.support.arrays import frozen

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import expit, softmax
 
-from segcam_widgets.core.probe import Cotangent, LayerInfo, LayerSweep, Pullback, Tail
+from segcam_widgets.core.answers import Cotangent, LayerInfo, LayerSweep, Pullback, Tail
 from segcam_widgets.errors import DisconnectedLayerError, SegCamError, UnknownLayerError, must_be_one_of
 
 IMAGE = "image"

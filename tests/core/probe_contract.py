@@ -9,7 +9,8 @@ import functools
 import numpy as np
 import pytest
 
-from segcam_widgets.core.probe import Cotangent, LayerInfo, Probe, Tail, input_layer
+from segcam_widgets.core.answers import Cotangent, LayerInfo, Tail, input_layer
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.errors import DisconnectedLayerError, SegCamError, UnknownLayerError
 

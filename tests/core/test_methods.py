@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given, strategies as st
 
 import segcam_widgets as sc
+from segcam_widgets.core.answers import input_layer
 from segcam_widgets.core.grid import resize_bilinear
 from segcam_widgets.core.methods import weighted_map
-from segcam_widgets.core.probe import input_layer
 from segcam_widgets.core.scores import ScoreInput
 from tests.core.fake_probe import (
     Conv,

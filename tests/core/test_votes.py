@@ -9,7 +9,7 @@ from hypothesis import assume, example, given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import segcam_widgets as sc
-from segcam_widgets.core.probe import Cotangent
+from segcam_widgets.core.answers import Cotangent
 from segcam_widgets.core.votes.basis import basis_for
 from segcam_widgets.core.votes.channel import channel_votes
 from segcam_widgets.core.votes.collect import CHUNK, Collector

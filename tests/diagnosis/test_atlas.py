@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import segcam_widgets as sc
-from segcam_widgets.core.probe import LayerInfo
+from segcam_widgets.core.answers import LayerInfo
 from segcam_widgets.diagnosis.atlas.atlas import AtlasCell
 from segcam_widgets.diagnosis.atlas.report import LEVELS, heat_colour
 from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, Upsample, linear_head, random_network, relu

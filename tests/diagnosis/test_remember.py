@@ -3,7 +3,7 @@
 import numpy as np
 
 import segcam_widgets as sc
-from segcam_widgets.core.probe import Cotangent
+from segcam_widgets.core.answers import Cotangent
 from segcam_widgets.core.resolve import resolve, score_input
 from segcam_widgets.diagnosis.caching_probe import Remembering, fingerprint
 from tests.core.fake_probe import random_network

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.core.probe import LayerInfo
+from segcam_widgets.core.answers import LayerInfo
 from segcam_widgets.diagnosis.case import Case
 from segcam_widgets.diagnosis.remedies import rectified_layer
 from tests.core.fake_probe import IMAGE, Conv, NumpyProbe, linear_head, relu

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import segcam_widgets as sc
-from segcam_widgets.core.probe import Cotangent
+from segcam_widgets.core.answers import Cotangent
 from tests.ledger.architectures import ARCHITECTURES, CLASSES, SIZE, build, conv, picture, some
 
 pytestmark = pytest.mark.keras

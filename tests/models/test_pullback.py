@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import segcam_widgets as sc
-from segcam_widgets.core.probe import Cotangent
+from segcam_widgets.core.answers import Cotangent
 from segcam_widgets.core.resolve import resolve, score_input
 from tests.models.networks import ENDINGS, NETWORKS, SIZE, image, small, softmax_then_resize
 from tests.models.reference import find_layer, relative, tape_gradient

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from segcam_widgets.core.answers import Progress
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.methods import METHODS, MapInput, weighted_map
-from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.resolve import must_be_probe, region_mask, resolve, score_input
 from segcam_widgets.core.rounding import cancelled

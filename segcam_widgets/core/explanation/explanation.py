@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import LayerInfo
 from segcam_widgets.core.explanation.blank import is_empty, is_faint, positive_share
 from segcam_widgets.core.explanation.channel_histogram import BINS, ChannelHistogram, channel_histogram
 from segcam_widgets.core.explanation.storage import ARRAYS, load, save
 from segcam_widgets.core.grid import coverage, resize_bilinear
 from segcam_widgets.core.methods import METHODS, pooled
-from segcam_widgets.core.probe import LayerInfo
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.scores import SCORES
 from segcam_widgets.core.support.checks import grid_size

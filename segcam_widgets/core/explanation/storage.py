@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import segcam_widgets
+from segcam_widgets.core.answers import LayerInfo
 from segcam_widgets.core.classes import class_index
 from segcam_widgets.core.explanation.wording import sentence
 from segcam_widgets.core.picture.render import encode_png, render, symmetric_limit
-from segcam_widgets.core.probe import LayerInfo
 from segcam_widgets.core.query import CamQuery, from_before_margin
 from segcam_widgets.errors import SegCamError, shown
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Cotangent, LayerInfo, Progress, input_layer
 from segcam_widgets.core.baselines import BASELINES
-from segcam_widgets.core.probe import Cotangent, LayerInfo, Probe, Progress, input_layer
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.scores import SCORES, Score, ScoreInput
 from segcam_widgets.core.support.checks import is_finite_number, is_whole
 from segcam_widgets.core.support.progress import report

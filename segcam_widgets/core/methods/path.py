@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from segcam_widgets.core.answers import Cotangent
 from segcam_widgets.core.methods.batches import in_batches
 from segcam_widgets.core.methods.method import Float, MapInput, MapResult, Method, Option
-from segcam_widgets.core.probe import Cotangent
 from segcam_widgets.core.text.numbers import number, percent
 
 COMPLETE = 0.05

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from segcam_widgets.core.answers import input_layer
 from segcam_widgets.core.grid import resize_bilinear
 from segcam_widgets.core.methods.batches import Indices, replayed_scores
 from segcam_widgets.core.methods.method import Float, MapInput, MapResult, Method, Option
-from segcam_widgets.core.probe import input_layer
 
 FLAT = 1e-6
 """A map whose values differ by this little beside its largest magnitude is constant up to rounding."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.probe import LayerInfo
+from segcam_widgets.core.answers import LayerInfo
 from segcam_widgets.errors import SegCamError, listing, shown
 
 Array64 = NDArray[np.float64]

@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.probe import LayerInfo, Probe, Progress
+from segcam_widgets.core.answers import LayerInfo, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.regions.base import BoolMask, Region
 from segcam_widgets.core.regions.drawn import Everything

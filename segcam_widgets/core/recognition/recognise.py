@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.probe import LayerInfo, Probe, Progress
+from segcam_widgets.core.answers import LayerInfo, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.recognition.pasted import Pasted, read_pooled
 from segcam_widgets.core.recognition.recipes import Candidate, Catalogue
 from segcam_widgets.core.recognition.recognition import Match, Recognition

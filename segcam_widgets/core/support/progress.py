@@ -1,6 +1,6 @@
 """Report progress to a caller, and stop when the caller cancels."""
 
-from segcam_widgets.core.probe import Progress
+from segcam_widgets.core.answers import Progress
 from segcam_widgets.core.text.numbers import percent
 from segcam_widgets.errors import Cancelled, SegCamError, shown
 

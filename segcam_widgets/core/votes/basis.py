@@ -7,8 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Cotangent, Float
 from segcam_widgets.core.classes import class_index
-from segcam_widgets.core.probe import Cotangent, Float, Probe
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.resolve import resolve, score_input
 from segcam_widgets.core.scores import SCORES

@@ -7,7 +7,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.probe import Float, Probe
+from segcam_widgets.core.answers import Float
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.resolve import must_be_probe, region_mask, resolve, score_input
 from segcam_widgets.core.scores import SCORES

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segcam_widgets.core.probe import Float, LayerInfo, Probe, Progress
+from segcam_widgets.core.answers import Float, LayerInfo, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.resolve import must_be_probe
 from segcam_widgets.core.support.checks import is_finite_number, must_be_finite

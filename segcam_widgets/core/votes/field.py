@@ -11,7 +11,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.probe import Cotangent, Float, LayerInfo, Probe
+from segcam_widgets.core.answers import Cotangent, Float, LayerInfo
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.resolve import region_mask, resolve, score_input
 from segcam_widgets.core.scores import SCORES

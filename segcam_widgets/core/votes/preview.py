@@ -6,11 +6,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Float
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation.blank import is_empty, is_faint, positive_share
 from segcam_widgets.core.grid import coverage
 from segcam_widgets.core.methods import weighted_map
-from segcam_widgets.core.probe import Float, Probe
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.resolve import region_mask, resolve
 from segcam_widgets.core.votes.field import VoteField

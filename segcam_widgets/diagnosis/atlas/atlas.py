@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import LayerInfo, LayerSweep, Progress
 from segcam_widgets.core.classes import class_index
 from segcam_widgets.core.explanation.blank import FAINT, is_empty, positive_share
-from segcam_widgets.core.probe import LayerInfo, LayerSweep, Probe, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.regions.base import Region
 from segcam_widgets.core.regions.labelled import PredictedClass

@@ -13,9 +13,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Progress
 from segcam_widgets.core.explanation.explain import explain
 from segcam_widgets.core.explanation.explanation import Explanation
-from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.regions.drawn import Mask
 from segcam_widgets.core.support.progress import report
 from segcam_widgets.errors import Cancelled, SegCamError

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from segcam_widgets.core.answers import Progress
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation.explanation import Explanation
 from segcam_widgets.core.grid import coverage
-from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.errors import SegCamError, must_be_one_of
 from segcam_widgets.evaluation.curves.curves import CHANNELS, MEASURES, TESTS, Curve, Meter, counts
 from segcam_widgets.evaluation.curves.losses import Loss, lead, loss

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.answers import Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import CamQuery
 from segcam_widgets.core.resolve import score_input
 from segcam_widgets.core.scores import SCORES, ScoreInput

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from segcam_widgets.core.probe import Probe, Progress
+from segcam_widgets.core.answers import Progress
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.support.checks import must_be_finite
 from segcam_widgets.core.support.progress import report
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from segcam_widgets.core.probe import LayerSweep
+from segcam_widgets.core.answers import LayerSweep
 from segcam_widgets.core.support.arrays import frozen
 from segcam_widgets.keras_probe.answers.pullback import scales
 from segcam_widgets.keras_probe.cut.backward import Live, halves

@@ -82,7 +82,7 @@ def pullback(
 
 
 def whole_field(factors: Sequence[tf.Tensor]) -> tf.Tensor:
-    """A field (B, H, W, C) of what stands for it (:class:`~segcam_widgets.core.probe.Cotangent` has the formulas).
+    """A field (B, H, W, C) of what stands for it (:class:`~segcam_widgets.core.answers.Cotangent` has the formulas).
 
     (field,), (mask (B, H, W), contrast (B, C)), or (mask, rivals (B, H, W) whole numbers, contrast).
     """

@@ -8,7 +8,7 @@ from types import NoneType
 
 import keras
 
-from segcam_widgets.core.probe import LayerInfo
+from segcam_widgets.core.answers import LayerInfo
 from segcam_widgets.errors import DisconnectedLayerError, UnknownLayerError, must_be_one_of
 from segcam_widgets.keras_probe.record.grids import Grids
 from segcam_widgets.keras_probe.record.plan import Plan, Step

@@ -6,10 +6,11 @@ from typing import Any
 
 import ipywidgets as W
 
+from segcam_widgets.core.answers import LayerInfo
 from segcam_widgets.core.baselines import BASELINES
 from segcam_widgets.core.explanation.class_shares import class_shares
 from segcam_widgets.core.methods import METHODS, Method, Option
-from segcam_widgets.core.probe import LayerInfo, Probe
+from segcam_widgets.core.probe import Probe
 from segcam_widgets.core.query import STRONGEST, CamQuery
 from segcam_widgets.core.regions.base import Region
 from segcam_widgets.core.scores import SCORES

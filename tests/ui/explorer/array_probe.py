@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segcam_widgets.core.probe import LayerInfo, Pullback, Tail
+from segcam_widgets.core.answers import LayerInfo, Pullback, Tail
 from segcam_widgets.errors import UnknownLayerError, must_be_one_of
 
 
@@ -106,7 +106,7 @@ class ArrayProbe:
         return self.logits + (change if layer == "logits" else self.pushforward(layer, change))
 
     def sweep(self, cotangent: Any, layers: Any = None) -> dict[str, Any]:
-        from segcam_widgets.core.probe import LayerSweep
+        from segcam_widgets.core.answers import LayerSweep
 
         found = {}
         for name in layers or [info.name for info in self.layers]:

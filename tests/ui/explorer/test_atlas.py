@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import segcam_widgets as sc
-from segcam_widgets.core.probe import LayerInfo
+from segcam_widgets.core.answers import LayerInfo
 from segcam_widgets.ui.panels.heat_table import BLANK, BROKEN, FINE, NO_MAP, HeatTable, encode
 from tests.ui.explorer.array_probe import ArrayProbe
 
