@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcam_widgets.core.support.checks import is_whole
-from segcam_widgets.core.text.numbers import number
 from segcam_widgets.errors import NonFiniteError, SegCamError, shown
 
 
@@ -30,9 +29,7 @@ def as_display(image: Any) -> NDArray[np.uint8]:
             raise SegCamError(f"`image` must be uint8, or float in [0, 1]. Received: dtype {picture.dtype}.")
         low, high = float(picture.min()), float(picture.max())
         if not (low >= -1e-6 and high <= 1 + 1e-6):
-            raise SegCamError(
-                f"`image` of floats must lie in [0, 1]. Received: values from {number(low)} to {number(high)}."
-            )
+            raise SegCamError(f"`image` of floats must lie in [0, 1]. Received: values from {low:.3g} to {high:.3g}.")
         picture = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
 

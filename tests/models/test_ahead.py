@@ -12,7 +12,7 @@ from segcam_widgets.keras_probe.answers import pullback as pull
 from segcam_widgets.keras_probe.engine.ahead import Ahead
 from segcam_widgets.keras_probe.engine.engine import AHEAD, DEEP
 from segcam_widgets.keras_probe.probe import KerasProbe
-from segcam_widgets.session import worker as session
+from segcam_widgets.session import explainer as explaining, worker as session
 from tests.models.networks import STRUCTURES, image, small
 from tests.models.test_counts import counted
 
@@ -198,7 +198,7 @@ def test_at_rest_a_session_gets_the_layers_beside_ready(monkeypatch):
     probe = sc.open_probe(model, image())
     monkeypatch.setattr(probe, "prepare", lambda *given: (KerasProbe.prepare(probe, *given), ready.set()))
     failed = []
-    worker = session.explainer(lambda r, a: None, lambda r, e: failed.append(e))
+    worker = explaining.explainer(lambda r, a: None, lambda r, e: failed.append(e))
     worker.submit((probe, query("middle5")))
     assert ready.wait(LONG)
     assert AHEAD.settle(LONG)
