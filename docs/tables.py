@@ -70,7 +70,7 @@ def baselines():
 
 def regions():
     """The public regions: how to write them, what they are."""
-    names = sc._PUBLIC["core.regions"]
+    names = sorted(name for room in API["Regions"] for name in sc._PUBLIC[room])
     rows = []
     for name in names:
         region = getattr(sc, name)
